@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files: what GLib does not have. Paths are in the file system's encoding. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Creates `path` and its parents, mode 0777 less umask. True when it exists afterwards. */
+bool kx_mkdir(const char *path, GError **error);
+
+/* Writes `len` bytes (-1: a string) to `path` by a temporary file, fsync and rename, so that a
+ * reader or a crash sees the old content or the new one, never a part. */
+bool kx_write_file(const char *path, const char *data, gssize len, GError **error);
+
+/* The content of `path`, NUL-terminated; the caller frees it. More than `max` bytes is an error
+ * (KX_ERROR_INPUT), so that a hostile file cannot fill the memory. ret_len may be NULL. */
+char *kx_read_file(const char *path, size_t max, size_t *ret_len, GError **error);
+
+/* Copies a file; the copy shares blocks with the original where the file system can. Sparse parts
+ * are not kept. Atomic like kx_write_file. */
+bool kx_copy_file(const char *from, const char *to, GError **error);
+
+/* Removes `path` and everything below it, never following symbolic links. A missing path is fine.
+ */
+bool kx_remove_tree(const char *path, GError **error);
+
+/* Bytes that are allocated on disk below `path` (0 when it is missing). */
+uint64_t kx_tree_size(const char *path);
+
+/* Bytes that an ordinary user may still write to the file system that holds `path` or the nearest
+ * existing parent of it; UINT64_MAX when it cannot be told. */
+uint64_t kx_free_space(const char *path);
+
+/* SHA-256 of a file's content in lower-case hex; the caller frees it. */
+char *kx_sha256_file(const char *path, GError **error);
+
+/* An exclusive advisory lock on a file, which is made when missing. The lock ends with the file
+ * descriptor, so also with a killed process. Returns the descriptor (O_CLOEXEC), or -1 with
+ * KX_ERROR_BUSY when another process holds it and `wait` is false; the error names its pid. */
+int kx_lock_file(const char *path, bool wait, GError **error);
+
+/* The folder where kexsect keeps fetched and built things: $KEXSECT_CACHE, else
+ * $XDG_CACHE_HOME/kexsect, else ~/.cache/kexsect. The caller frees it. */
+char *kx_default_cache_dir(void);
+
+/* The folder with the configs/, kernels/ and patches/ that came with this program: $KEXSECT_DATA,
+ * else the source tree that it was built from when it runs from a build folder, else the installed
+ * one. Static storage. */
+const char *kx_data_dir(void);
