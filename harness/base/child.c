@@ -77,8 +77,9 @@ static void on_ended(GPid pid, int wait_status, gpointer data)
 	c->ended = true;
 	c->status = kx_proc_status(wait_status);
 	c->wait_source = 0;
+	kill(-c->pid, SIGKILL); /* what it left behind in its group */
 	if (c->io_source) {
-		/* A grandchild may still hold the pipe: take what is there and no more. */
+		/* Who left the group may still hold the pipe: take what is there and no more. */
 		if (g_unix_set_fd_nonblocking(c->fd, TRUE, NULL))
 			while (read_some(c))
 				;

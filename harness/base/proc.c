@@ -129,6 +129,17 @@ static void set_end_error(const KxProc *p, bool cancelled, GError **error)
 			    p->argv[0], p->timeout_s);
 }
 
+/* True when it ended; then what it left behind in its group is killed too. */
+static bool reap(pid_t pid, int *ret_status)
+{
+	siginfo_t info = {0};
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid)
+		return false;
+	kill(-pid, SIGKILL); /* before the pid is given back and can mean another group */
+	waitpid(pid, ret_status, 0);
+	return true;
+}
+
 /* Follows the pipes and the process until both are at their end. Returns the wait status; *ret_why
  * is 0, or 't' or 'c' when it was killed for a time-out or on request. */
 static int follow(const KxProc *p, pid_t pid, int fds[2], GString *text[2], char *ret_why)
@@ -153,8 +164,9 @@ static int follow(const KxProc *p, pid_t pid, int fds[2], GString *text[2], char
 			kill_at = G_MAXINT64;
 		}
 		if (!reaped)
-			reaped = waitpid(pid, &status, WNOHANG) == pid;
-		/* A grandchild may hold the pipes open: after the end, read only what is there. */
+			reaped = reap(pid, &status);
+		/* Who left the group may hold the pipes open: after the end, read only what is
+		 * there. */
 		struct pollfd polls[3] = {{fds[0], POLLIN, 0},
 					  {fds[1], POLLIN, 0},
 					  {*ret_why ? -1 : kx_cancel_fd(), POLLIN, 0}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Child processes: run one to its end, or follow one from the main loop. A child gets a process
  * group of its own, is told to end (SIGTERM) when this process dies, and never inherits descriptors
- * above 2. */
+ * above 2. What is left of the group when the child ends is killed. */
 #pragma once
 
 #include <glib.h>

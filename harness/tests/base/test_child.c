@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/proc.h"
+
+typedef struct {
+	GMainLoop *loop;
+	GString *lines;
+	int status;
+} Seen;
+
+static void on_line(const char *line, gpointer user)
+{
+	Seen *s = user;
+	g_string_append_printf(s->lines, "<%s>", line);
+}
+
+static void on_exit_status(int status, gpointer user)
+{
+	Seen *s = user;
+	s->status = status;
+	g_main_loop_quit(s->loop);
+}
+
+static gboolean stop_it(gpointer child)
+{
+	kx_child_stop(child, 1);
+	return G_SOURCE_REMOVE;
+}
+
+static void run(const char *script, bool stop, const char *lines, int status)
+{
+	Seen s = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), -1};
+	KxProc p = {.argv = (const char *const[]){"sh", "-c", script, NULL}};
+	KxChild *c = kx_child_start(&p, on_line, on_exit_status, &s, NULL);
+	assert_non_null(c);
+	if (stop)
+		g_timeout_add(300, stop_it, c);
+	g_main_loop_run(s.loop);
+	assert_string_equal(s.lines->str, lines);
+	assert_int_equal(s.status, status);
+	g_main_loop_unref(s.loop);
+	g_string_free(s.lines, TRUE);
+}
+
+static void lines_arrive_whole(void **state)
+{
+	run("printf a; sleep 0.1; printf 'b\\nc\\n\\nd'; exit 4", false, "<ab><c><><d>", 4);
+}
+
+static void a_stranger_that_holds_the_pipe_does_not_block(void **state)
+{
+	run("setsid sleep 3 2>/dev/null & sleep 0.2; echo x; exit 0", false, "<x>", 0);
+}
+
+static void stopping_a_deaf_child_kills_it(void **state)
+{
+	run("trap '' TERM; sleep 30; sleep 30", true, "", 137);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_arrive_whole),
+		cmocka_unit_test(a_stranger_that_holds_the_pipe_does_not_block),
+		cmocka_unit_test(stopping_a_deaf_child_kills_it),
+	};
+	return cmocka_run_group_tests_name("base child", tests, NULL, NULL);
+}
