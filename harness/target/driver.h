@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a driver of a kind of machine offers to target.c and boot.c. A driver moves bytes and power;
+ * delivering files, kexec and watching are the same for all and speak over the two streams that the
+ * driver gives: the console and, if there is one, the agent's channel. A new driver is one file
+ * with one TargetOps and one line in drivers[] of target.c. */
+#pragma once
+
+#include "target/target.h"
+
+/* What the machine is to be started with when it does not come from a saved launcher. */
+typedef struct {
+	const char *kernel, *initrd, *cmdline;
+} TargetImage;
+
+/* Set by the driver when the machine is there but does not run yet, so that no byte is lost. */
+typedef struct {
+	int console; /* stream of console output; the receiver closes it */
+	int agent;   /* stream to the agent, or -1; the receiver closes it */
+	bool warm;   /* it continues from a running launcher */
+} TargetLink;
+
+/* What the driver itself sees, told through target_notify() from the main context. */
+typedef enum {
+	TARGET_EVENT_RESET,
+	TARGET_EVENT_WATCHDOG,
+	TARGET_EVENT_POWEROFF,
+	TARGET_EVENT_DIED,
+} TargetEvent;
+
+typedef struct TargetOps {
+	const char *name; /* of the `driver` key */
+	TargetDriver driver;
+	/* Connects; sets t->priv and t->description. */
+	bool (*open)(Target *t, GError **error);
+	/* Brings the launcher up, from its saved state where there is one. */
+	bool (*start_launcher)(Target *t, TargetLink *ret, GError **error);
+	/* Starts `image` by the firmware. */
+	bool (*start_cold)(Target *t, const TargetImage *image, TargetLink *ret, GError **error);
+	/* The streams are connected: lets the machine run. */
+	bool (*go)(Target *t, GError **error);
+	/* Makes a hung kernel print a trace (NMI); best effort. */
+	void (*interrupt)(Target *t);
+	/* Ends the machine, or resets it to where start_launcher can begin; fine when it is not
+	 * running. */
+	void (*stop)(Target *t);
+	void (*close)(Target *t);
+	/* Adds its lines to a preflight. */
+	void (*check)(const TargetConfig *config, const char *cache, GPtrArray *checks);
+	/* Ends what dead jobs left. */
+	unsigned (*sweep)(const char *cache);
+} TargetOps;
+
+struct Target {
+	TargetOptions o;
+	const TargetOps *ops;
+	gpointer priv;
+	char *description;
+	char *dir; /* temporary folder of this target, made and removed by the driver */
+	char *variant_initrd, *launcher_initrd; /* files in dir */
+	struct Boot *boot;			/* the running one */
+};
+
+extern const TargetOps target_libvirt_ops;
+
+void target_notify(Target *t, TargetEvent event);
+void target_step(Target *t, const char *step);
+/* Appends one TargetCheck; takes `detail`. */
+void target_check_add(GPtrArray *checks, const char *what, bool ok, char *detail);
