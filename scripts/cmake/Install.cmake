@@ -1,0 +1,10 @@
+# What `cmake --install` puts where Debian expects it. The programs are installed by their own folders.
+install(DIRECTORY configs kernels patches DESTINATION ${CMAKE_INSTALL_DATADIR}/kexsect)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.json"
+        PATTERN "man" EXCLUDE)
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES docs/man/kexsect.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES scripts/install/kexsect.bash-completion RENAME kexsect
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+configure_file(scripts/install/kexsect@.service.in ${PROJECT_BINARY_DIR}/kexsect@.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/kexsect@.service DESTINATION lib/systemd/system)
