@@ -32,7 +32,7 @@ typedef struct {
 	const SearchMask *conflicts; /* sets (usually pairs) that do not apply together */
 	guint n_conflicts;
 	SearchEffect effect; /* sets that make the fault go away, or appear, on the base */
-	guint max_size;	     /* largest set looked for, 1..SEARCH_MAX_SIZE; default 2 */
+	guint max_size;	     /* largest set looked for, 1..SEARCH_MAX_SIZE; default 3 */
 	double confidence;   /* when to stop, 0.5..0.9999; default 0.99 */
 	double q_detect;   /* a fault in fewer boots than this 'does not reproduce'; default 0.05 */
 	double told_q;	   /* simulations: the rate of faulty variants is known; default: not */
