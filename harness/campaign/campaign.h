@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The YAML files as checked C structs: a campaign with its base recipe, patch series, targets and oracle. Nothing
- * here knows how anything runs. Every error says FILE:line:column. All strings are owned by their struct; an absent
- * optional string is NULL, an absent list has count 0. docs/campaign-file.md describes every key. */
+/* The YAML files as checked C structs: a campaign with its base recipe, patch series, targets and
+ * oracle. Nothing here knows how anything runs. Every error says FILE:line:column. All strings are
+ * owned by their struct; an absent optional string is NULL, an absent list has count 0.
+ * docs/campaign-file.md describes every key. */
 #pragma once
 
 #include <glib.h>
@@ -11,10 +12,10 @@
 /* ---- kernels/NAME.yaml ---- */
 
 typedef struct {
-	char *debian;   /* Debian source package: /usr/src/<debian>.tar.xz */
-	char *tarball;  /* URL (https:, http:, file:), needs sha256 */
+	char *debian;  /* Debian source package: /usr/src/<debian>.tar.xz */
+	char *tarball; /* URL (https:, http:, file:), needs sha256 */
 	char *sha256;
-	char *git;      /* URL or path of a repository, needs revision */
+	char *git; /* URL or path of a repository, needs revision */
 	char *revision;
 } RecipeSource;
 
@@ -23,21 +24,21 @@ typedef struct {
 	char *name, *title, *cc;
 	char **make_args; /* added to each make command line */
 	unsigned make_args_count;
-	char **env;       /* NAME=value */
+	char **env; /* NAME=value */
 	unsigned env_count;
 } Toolchain;
 
 typedef struct {
 	char *name, *title;
 	RecipeSource source;
-	char *arch;        /* x86_64 */
-	char *defconfig;   /* make target that the .config starts from, such as tinyconfig */
-	char **fragments;  /* after loading: absolute paths */
+	char *arch;	  /* x86_64 */
+	char *defconfig;  /* make target that the .config starts from, such as tinyconfig */
+	char **fragments; /* after loading: absolute paths */
 	unsigned fragments_count;
 	char *toolchain_file; /* key `toolchain`; after loading: absolute path */
-	char *image;       /* path of the bootable image in the build tree */
+	char *image;	      /* path of the bootable image in the build tree */
 	/* not in the file */
-	char *path;        /* absolute path of the recipe */
+	char *path; /* absolute path of the recipe */
 	Toolchain *toolchain;
 } Recipe;
 
@@ -60,17 +61,19 @@ typedef struct {
 	char **depends, **conflicts; /* names in the same series */
 	unsigned depends_count, conflicts_count;
 	PatchOrigin origin;
+	char *mbox; /* NULL after loading: `file` has it */
 } Patch;
 
 typedef struct {
 	char *name, *title, *base;
 	Patch *patches; /* in the order in which they are applied */
 	unsigned patches_count;
-	char *path;     /* absolute path of the index */
+	char *path; /* absolute path of the index */
 } Series;
 
-/* Checks: names unique, files there, depends and conflicts known, no dependency cycle, a dependency stands before
- * its dependant. */
+/* Checks: names unique, files there, depends and conflicts known, a dependency stands before its
+ * dependant (so no cycle), nothing conflicts with what it depends on. After loading `conflicts` is
+ * symmetric: if a names b, b names a. */
 Series *series_load(const char *path, GError **error);
 void series_free(Series *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Series, series_free)
@@ -84,40 +87,45 @@ typedef enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG } TargetAccel;
 typedef enum { LAUNCHER_SAVED, LAUNCHER_FRESH } LauncherStart;
 
 typedef struct {
-	char *uri;          /* default: qemu:///embed with a folder of its own */
-	char *domain_xml;   /* file with a libvirt domain template; after loading: absolute path */
-	TargetAccel accel;  /* auto: KVM if a real boot proves it, else TCG */
-	char *cpu;          /* QEMU's -cpu value in TCG, default max */
-	unsigned memory_mib, vcpus;
-	char **qemu_args;   /* added to QEMU's command line, one argument per entry */
+	char *uri;	   /* NULL: qemu:///embed with a folder of its own */
+	char *domain_xml;  /* file with a libvirt domain template; after loading: absolute path;
+			      NULL: built in */
+	TargetAccel accel; /* auto: KVM if a real boot proves it, else TCG */
+	char *cpu;	   /* QEMU's -cpu value in TCG, default max */
+	unsigned memory_mib, vcpus; /* default 512 and 2 */
+	char **qemu_args;	    /* added to QEMU's command line, one argument per entry */
 	unsigned qemu_args_count;
 } TargetVm;
 
 typedef struct {
-	char *kernel;       /* `base` (default): the campaign's base without patches; else a path of a kernel image */
-	char *cmdline;
+	char *kernel;  /* `base` (default): the campaign's base without patches; else absolute path
+			  of an image */
+	char *cmdline; /* NULL: only the target's own */
 	LauncherStart start;
-	unsigned jitter_us; /* the launcher waits a random 0…jitter_us before kexec, so that the phase of DMA varies */
+	unsigned jitter_us; /* the launcher waits a random 0…jitter_us before kexec, so that the
+			       phase of DMA varies */
 } Launcher;
 
 /* Separate clocks, in seconds; 0 in the file is refused, an absent key takes the default. */
 typedef struct {
-	unsigned launcher; /* from power on or restore to the launcher's agent answering; default 60 */
-	unsigned kexec;    /* from the order to kexec to the variant's first line; default 30 */
-	unsigned boot;     /* from the variant's first line to the alive marker; default 60 */
+	unsigned launcher; /* from power on or restore to the launcher's agent answering; default 60
+			    */
+	unsigned kexec;	   /* from the order to kexec to the variant's first line; default 30 */
+	unsigned boot;	   /* from the variant's first line to the alive marker; default 60 */
 	unsigned silence;  /* no console byte for so long before alive: hung; default 20 */
 	unsigned settle;   /* after alive, how long faults are still collected; default 1 */
-	unsigned trial;    /* whole trial; default 180 */
+	unsigned trial;	   /* whole trial; default 180 */
 } Timeouts;
 
 typedef struct {
 	char *name, *title;
 	TargetDriver driver;
 	TargetVm vm;
-	char **acpi_tables; /* iasl sources for the table override of the variant; after loading: absolute paths */
+	char **acpi_tables; /* iasl sources for the table override of the variant; after loading:
+			       absolute paths */
 	unsigned acpi_tables_count;
 	Launcher launcher;
-	char *cmdline;      /* kernel parameters that every variant gets on this target (console=…) */
+	char *cmdline; /* kernel parameters that every variant gets on this target (console=…) */
 	Timeouts timeouts;
 	char *path;
 } TargetConfig;
@@ -134,12 +142,14 @@ typedef struct {
 
 typedef struct {
 	char *name, *title;
-	char *window_from, *window_to; /* keys window.from, window.to: PCRE2; NULL: from the first line, to the last */
-	char **devices;     /* bb:dd.f or ssss:bb:dd.f that count; none: all */
+	char *window_from, *window_to; /* keys window.from, window.to: PCRE2; NULL: from the first
+					  line, to the last */
+	char **devices;		       /* bb:dd.f or ssss:bb:dd.f that count; none: all */
 	unsigned devices_count;
 	char **address_texts; /* key `addresses` */
 	unsigned address_texts_count;
-	char *alive;        /* PCRE2 that must be seen, else the boot is no evidence; default: the agent's alive line */
+	char *alive; /* PCRE2 that must be seen, else the boot is no evidence; NULL: the agent's
+			alive line */
 	int hang_is_fault, panic_is_fault; /* the campaign's fault is a hang or panic */
 	char *path;
 	/* not in the file */
@@ -157,30 +167,33 @@ typedef enum { EFFECT_CURES, EFFECT_CAUSES } CampaignEffect;
 typedef enum { BOOT_KEXEC, BOOT_COLD } BootMode;
 
 typedef struct {
-	double confidence;   /* posterior at which a cause is claimed, 0.5 < c < 1; default 0.99 */
-	uint64_t seed;       /* default 1 */
+	double confidence; /* posterior at which a cause is claimed, 0.5 < c < 1; default 0.99 */
+	uint64_t seed;	   /* default 1 */
 	unsigned max_culprits; /* 1…3; default 3 */
 } CampaignSearch;
 
 /* The first that is used up ends the search with the posterior as it stands. */
 typedef struct {
-	unsigned boots;    /* default 1000 */
-	double hours;      /* default 12 */
-	unsigned builds;   /* default 200 */
+	unsigned boots;	 /* default 1000 */
+	double hours;	 /* default 12 */
+	unsigned builds; /* default 200 */
 } CampaignBudget;
 
 typedef struct {
 	char *name, *title, *question;
 	char *base_name, *series_name, *oracle_name; /* keys base, series, oracle: names or paths */
-	char **fragments;  /* kconfig added to the recipe's; after loading: absolute paths */
+	char **fragments; /* kconfig added to the recipe's; after loading: absolute paths */
 	unsigned fragments_count;
-	char **fixtures, **candidates; /* names in the series; no `candidates` key: all of kind candidate */
+	/* Names in the series, after loading in its order; no `candidates` key: all of kind
+	 * candidate that are not fixtures here. Each one's dependencies are among the two lists. */
+	char **fixtures, **candidates;
 	unsigned fixtures_count, candidates_count;
 	CampaignEffect effect; /* key `effect`: cures (default) or causes */
 	char **target_names;   /* key `targets` */
 	unsigned target_names_count;
-	char *cmdline;     /* key boot.cmdline: kernel parameters of every variant, after the target's */
-	BootMode mode;     /* key boot.mode; default kexec */
+	char *cmdline; /* key boot.cmdline: kernel parameters of every variant, after the target's
+			*/
+	BootMode mode; /* key boot.mode; default kexec */
 	CampaignSearch search;
 	CampaignBudget budget;
 	/* not in the file */
@@ -189,13 +202,17 @@ typedef struct {
 	Series *series;
 	TargetConfig **targets; /* target_names_count of them */
 	OracleConfig *oracle;
-	char *digest;      /* SHA-256 over everything that the answer depends on: the contents of all these files, patches
-	                    * and fragments; a change of title or budget does not change it */
+	/* SHA-256 over everything that trials and the question depend on: the meaning of all these
+	 * files and the contents of patches, fragments and tables. Titles, notes, comments, budget,
+	 * confidence and seed are left out: with those changed, a stopped search goes on with the
+	 * trials it has. */
+	char *digest;
 } Campaign;
 
-/* Loads and checks a campaign and all that it names. `name_or_path`: a path (has a '/' or ends in .yaml), else
- * configs/campaigns/NAME.yaml below kx_data_dir(). Names inside are looked up in kernels/, patches/, configs/targets/ and
- * configs/oracles/ of the tree that holds the campaign file (…/configs/campaigns/x.yaml), then of kx_data_dir(); a value with a
+/* Loads and checks a campaign and all that it names. `name_or_path`: a path (has a '/' or ends in
+ * .yaml), else configs/campaigns/NAME.yaml below kx_data_dir(). Names inside are looked up in
+ * kernels/, patches/, configs/targets/ and configs/oracles/ of the tree that holds the campaign
+ * file (…/configs/campaigns/x.yaml), then of kx_data_dir(); a value with a
  * '/' or ending in .yaml is a path relative to the campaign file. */
 Campaign *campaign_load(const char *name_or_path, GError **error);
 void campaign_free(Campaign *c);

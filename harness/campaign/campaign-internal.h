@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the loaders share: errors with positions, names to paths, checks of single values. */
+#pragma once
+
+#include "base/yaml.h"
+#include "campaign/campaign.h"
+
+/* KX_ERROR_INPUT "FILE:line:col: what", the position being that of `key` (kx_yaml_where). Returns
+ * false, so that a check can return it. */
+bool campaign_error(GError **error, const char *path, const char *key, const char *format, ...)
+	G_GNUC_PRINTF(4, 5);
+
+/* True when the file holds the key (dotted path). */
+bool campaign_given(const char *path, const char *key);
+
+/* The key of entry i of a list; the caller frees it. */
+char *campaign_entry_key(const char *list, unsigned i);
+
+/* A name is used in file names, identifiers and tables: letters, digits, . _ -, first a letter or
+ * digit, at most 64. */
+bool campaign_check_name(const char *path, const char *key, const char *name, GError **error);
+/* A kernel command line: one line of printable text that leaves kexsect.* to us. NULL is fine. */
+bool campaign_check_cmdline(const char *path, const char *key, const char *text, GError **error);
+/* Entries of a "NAME=value" list. */
+bool campaign_check_env(const char *path, const char *key, char **list, unsigned n, GError **error);
+/* lo ≤ value ≤ hi when the file has the key. */
+bool campaign_check_range(const char *path, const char *key, double value, double lo, double hi,
+			  GError **error);
+/* Entries are all different and none is empty. */
+bool campaign_check_distinct(const char *path, const char *key, char **list, unsigned n,
+			     GError **error);
+
+/* " Did you mean 'x'? Known: a, b." for messages about an unknown name; the caller frees it. */
+char *campaign_suggest(const char *name, const char *const *known);
+
+/* The names of the files NAME+`suffix` in ROOT/FOLDER, sorted; the caller frees them. */
+char **campaign_known_names(const char *root, const char *folder, const char *suffix);
+
+/* The absolute path of what `*value` (the value of `key` in file `path`) names. With a '/' or
+ * ending in `suffix` it is a path relative to the file; a bare name is FOLDER/NAME+`suffix` in the
+ * tree that holds the file (the parent of its configs/, kernels/ or patches/), then in
+ * kx_data_dir(), where FOLDER/NAME is tried too. A missing file is an error that says where it was
+ * looked for. The caller frees it. */
+char *campaign_lookup(const char *path, const char *key, const char *value, const char *folder,
+		      const char *suffix, GError **error);
+/* campaign_lookup for each entry of a list, in place. */
+bool campaign_lookup_list(const char *path, const char *key, char **list, unsigned n,
+			  const char *folder, const char *suffix, GError **error);
+/* campaign_lookup in place; NULL stays NULL. */
+bool campaign_lookup_into(const char *path, const char *key, char **value, const char *folder,
+			  const char *suffix, GError **error);
+
+/* Not the empty string; NULL is fine. */
+bool campaign_check_text(const char *path, const char *key, const char *text, GError **error);
+
+/* Sets *value to a copy of `fallback` when it is NULL. */
+void campaign_default(char **value, const char *fallback);
+
+/* Fills c->digest; all parts are loaded. */
+bool campaign_compute_digest(Campaign *c, GError **error);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every part goes in with its name and its length, so that no two different campaigns give the same
+ * bytes. */
+#include <string.h>
+
+#include "base/fs.h"
+#include "campaign/campaign-internal.h"
+
+#define FORMAT "kexsect-campaign-1"
+
+static void add(GChecksum *sum, const char *key, const char *value)
+{
+	g_autofree char *head =
+		g_strdup_printf("%s %zd\n", key, value ? (gssize)strlen(value) : (gssize)-1);
+	g_checksum_update(sum, (const guchar *)head, -1);
+	if (value)
+		g_checksum_update(sum, (const guchar *)value, -1);
+}
+
+static void add_number(GChecksum *sum, const char *key, guint64 value)
+{
+	char text[24];
+	g_snprintf(text, sizeof(text), "%" G_GUINT64_FORMAT, value);
+	add(sum, key, text);
+}
+
+static void add_list(GChecksum *sum, const char *key, char *const *list, unsigned n)
+{
+	add_number(sum, key, n);
+	for (unsigned i = 0; i < n; i++)
+		add(sum, "-", list[i]);
+}
+
+static bool add_file(GChecksum *sum, const char *key, const char *path, GError **error)
+{
+	g_autofree char *digest = path ? kx_sha256_file(path, error) : NULL;
+	if (path && !digest)
+		return false;
+	add(sum, key, digest);
+	return true;
+}
+
+static bool add_files(GChecksum *sum, const char *key, char *const *list, unsigned n,
+		      GError **error)
+{
+	add_number(sum, key, n);
+	for (unsigned i = 0; i < n; i++)
+		if (!add_file(sum, "-", list[i], error))
+			return false;
+	return true;
+}
+
+static bool add_recipe(GChecksum *sum, const Recipe *r, GError **error)
+{
+	const RecipeSource *s = &r->source;
+	add(sum, "debian", s->debian);
+	/* where a tarball comes from does not matter, its digest says what it is */
+	add(sum, "sha256", s->sha256);
+	add(sum, "git", s->git);
+	add(sum, "revision", s->revision);
+	add(sum, "arch", r->arch);
+	add(sum, "defconfig", r->defconfig);
+	add(sum, "image", r->image);
+	add(sum, "cc", r->toolchain->cc);
+	add_list(sum, "make_args", r->toolchain->make_args, r->toolchain->make_args_count);
+	add_list(sum, "env", r->toolchain->env, r->toolchain->env_count);
+	return add_files(sum, "fragments", r->fragments, r->fragments_count, error);
+}
+
+static bool add_patches(GChecksum *sum, const char *key, const Series *s, char *const *names,
+			unsigned n, GError **error)
+{
+	add_number(sum, key, n);
+	for (unsigned i = 0; i < n; i++) {
+		const Patch *p = series_find(s, names[i]);
+		add(sum, "name", p->name);
+		add_list(sum, "depends", p->depends, p->depends_count);
+		add_list(sum, "conflicts", p->conflicts, p->conflicts_count);
+		if (!add_file(sum, "file", p->file, error))
+			return false;
+	}
+	return true;
+}
+
+static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
+{
+	add(sum, "target", t->name);
+	add_number(sum, "driver", t->driver);
+	add(sum, "uri", t->vm.uri);
+	add_number(sum, "accel", t->vm.accel);
+	add(sum, "cpu", t->vm.cpu);
+	add_number(sum, "memory_mib", t->vm.memory_mib);
+	add_number(sum, "vcpus", t->vm.vcpus);
+	add_list(sum, "qemu_args", t->vm.qemu_args, t->vm.qemu_args_count);
+	add(sum, "launcher.cmdline", t->launcher.cmdline);
+	add_number(sum, "launcher.start", t->launcher.start);
+	add_number(sum, "launcher.jitter_us", t->launcher.jitter_us);
+	add(sum, "cmdline", t->cmdline);
+	const unsigned clocks[] = {t->timeouts.launcher, t->timeouts.kexec,  t->timeouts.boot,
+				   t->timeouts.silence,	 t->timeouts.settle, t->timeouts.trial};
+	for (guint i = 0; i < G_N_ELEMENTS(clocks); i++)
+		add_number(sum, "clock", clocks[i]);
+	bool base = g_str_equal(t->launcher.kernel, "base");
+	return add_file(sum, "domain_xml", t->vm.domain_xml, error) &&
+	       add_file(sum, "launcher.kernel", base ? NULL : t->launcher.kernel, error) &&
+	       add_files(sum, "acpi_tables", t->acpi_tables, t->acpi_tables_count, error);
+}
+
+static void add_oracle(GChecksum *sum, const OracleConfig *o)
+{
+	add(sum, "window.from", o->window_from);
+	add(sum, "window.to", o->window_to);
+	add_list(sum, "devices", o->devices, o->devices_count);
+	add_number(sum, "addresses", o->addresses_count);
+	for (unsigned i = 0; i < o->addresses_count; i++) {
+		add_number(sum, "start", o->addresses[i].start);
+		add_number(sum, "end", o->addresses[i].end);
+	}
+	add(sum, "alive", o->alive);
+	add_number(sum, "hang_is_fault", o->hang_is_fault != 0);
+	add_number(sum, "panic_is_fault", o->panic_is_fault != 0);
+}
+
+bool campaign_compute_digest(Campaign *c, GError **error)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	add(sum, "format", FORMAT);
+	add(sum, "name", c->name);
+	add_number(sum, "effect", c->effect);
+	add_number(sum, "max_culprits", c->search.max_culprits);
+	add(sum, "cmdline", c->cmdline);
+	add_number(sum, "mode", c->mode);
+	if (!add_recipe(sum, c->base, error) ||
+	    !add_files(sum, "fragments", c->fragments, c->fragments_count, error) ||
+	    !add_patches(sum, "fixtures", c->series, c->fixtures, c->fixtures_count, error) ||
+	    !add_patches(sum, "candidates", c->series, c->candidates, c->candidates_count, error))
+		return false;
+	add_number(sum, "targets", c->target_names_count);
+	for (unsigned i = 0; i < c->target_names_count; i++)
+		if (!add_target(sum, c->targets[i], error))
+			return false;
+	add_oracle(sum, c->oracle);
+	c->digest = g_strdup(g_checksum_get_string(sum));
+	return true;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "base/error.h"
+#include "campaign/campaign-internal.h"
+
+static const cyaml_strval_t drivers[] = {{"libvirt", TARGET_LIBVIRT}};
+static const cyaml_strval_t accels[] = {
+	{"auto", ACCEL_AUTO}, {"kvm", ACCEL_KVM}, {"tcg", ACCEL_TCG}};
+static const cyaml_strval_t starts[] = {{"saved", LAUNCHER_SAVED}, {"fresh", LAUNCHER_FRESH}};
+
+#define OPTIONAL_STRING(key, type, member)                                                         \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 0,     \
+			       CYAML_UNLIMITED)
+#define OPTIONAL_UINT(key, type, member) CYAML_FIELD_UINT(key, CYAML_FLAG_OPTIONAL, type, member)
+#define OPTIONAL_ENUM(key, type, member, names)                                                    \
+	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, type, member, names,        \
+			 G_N_ELEMENTS(names))
+
+static const cyaml_schema_field_t vm_fields[] = {
+	OPTIONAL_STRING("uri", TargetVm, uri),
+	OPTIONAL_STRING("domain_xml", TargetVm, domain_xml),
+	OPTIONAL_ENUM("accel", TargetVm, accel, accels),
+	OPTIONAL_STRING("cpu", TargetVm, cpu),
+	OPTIONAL_UINT("memory_mib", TargetVm, memory_mib),
+	OPTIONAL_UINT("vcpus", TargetVm, vcpus),
+	CYAML_FIELD_SEQUENCE("qemu_args", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetVm,
+			     qemu_args, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t launcher_fields[] = {
+	OPTIONAL_STRING("kernel", Launcher, kernel),
+	OPTIONAL_STRING("cmdline", Launcher, cmdline),
+	OPTIONAL_ENUM("start", Launcher, start, starts),
+	OPTIONAL_UINT("jitter_us", Launcher, jitter_us),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t timeouts_fields[] = {
+	OPTIONAL_UINT("launcher", Timeouts, launcher),
+	OPTIONAL_UINT("kexec", Timeouts, kexec),
+	OPTIONAL_UINT("boot", Timeouts, boot),
+	OPTIONAL_UINT("silence", Timeouts, silence),
+	OPTIONAL_UINT("settle", Timeouts, settle),
+	OPTIONAL_UINT("trial", Timeouts, trial),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t target_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, TargetConfig, name, 0, CYAML_UNLIMITED),
+	OPTIONAL_STRING("title", TargetConfig, title),
+	CYAML_FIELD_ENUM("driver", CYAML_FLAG_STRICT, TargetConfig, driver, drivers,
+			 G_N_ELEMENTS(drivers)),
+	CYAML_FIELD_MAPPING("vm", CYAML_FLAG_OPTIONAL, TargetConfig, vm, vm_fields),
+	CYAML_FIELD_SEQUENCE("acpi_tables", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
+			     acpi_tables, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_MAPPING("launcher", CYAML_FLAG_OPTIONAL, TargetConfig, launcher,
+			    launcher_fields),
+	OPTIONAL_STRING("cmdline", TargetConfig, cmdline),
+	CYAML_FIELD_MAPPING("timeouts", CYAML_FLAG_OPTIONAL, TargetConfig, timeouts,
+			    timeouts_fields),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t target_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, TargetConfig, target_fields),
+};
+
+void target_config_free(TargetConfig *t)
+{
+	if (!t)
+		return;
+	g_free(t->path);
+	kx_yaml_free(&target_schema, t);
+}
+
+static bool check_vm(TargetConfig *t, GError **error)
+{
+	TargetVm *vm = &t->vm;
+	campaign_default(&vm->cpu, "max");
+	if (!campaign_check_range(t->path, "vm.memory_mib", vm->memory_mib, 64, 1 << 20, error) ||
+	    !campaign_check_range(t->path, "vm.vcpus", vm->vcpus, 1, 256, error))
+		return false;
+	vm->memory_mib = vm->memory_mib ? vm->memory_mib : 512;
+	vm->vcpus = vm->vcpus ? vm->vcpus : 2;
+	return campaign_lookup_into(t->path, "vm.domain_xml", &vm->domain_xml, "configs/targets",
+				    ".xml", error);
+}
+
+static bool check_launcher(TargetConfig *t, GError **error)
+{
+	Launcher *l = &t->launcher;
+	campaign_default(&l->kernel, "base");
+	if (!g_str_equal(l->kernel, "base")) {
+		if (!strchr(l->kernel, '/'))
+			return campaign_error(
+				error, t->path, "launcher.kernel",
+				"expected 'base' or the path of a kernel image (with a "
+				"'/'), found '%s'",
+				l->kernel);
+		if (!campaign_lookup_into(t->path, "launcher.kernel", &l->kernel, "", "", error))
+			return false;
+	}
+	return campaign_check_cmdline(t->path, "launcher.cmdline", l->cmdline, error) &&
+	       campaign_check_range(t->path, "launcher.jitter_us", l->jitter_us, 0, 1e6, error);
+}
+
+static bool check_timeouts(TargetConfig *t, GError **error)
+{
+	Timeouts *o = &t->timeouts;
+	const struct {
+		const char *name;
+		unsigned *value, fallback;
+	} clocks[] = {
+		{"launcher", &o->launcher, 60}, {"kexec", &o->kexec, 30},
+		{"boot", &o->boot, 60},		{"silence", &o->silence, 20},
+		{"settle", &o->settle, 1},	{"trial", &o->trial, 180},
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(clocks); i++) {
+		g_autofree char *key = g_strconcat("timeouts.", clocks[i].name, NULL);
+		if (!campaign_check_range(t->path, key, *clocks[i].value, 1, 86400, error))
+			return false;
+		if (!*clocks[i].value)
+			*clocks[i].value = clocks[i].fallback;
+	}
+	/* A whole-trial clock that is shorter than its parts makes each slow boot `infra`. */
+	if (o->trial < MAX(o->launcher, o->boot))
+		return campaign_error(error, t->path, "timeouts.trial",
+				      "the whole trial (%u s) is shorter than launcher (%u s) or "
+				      "boot (%u s)",
+				      o->trial, o->launcher, o->boot);
+	return true;
+}
+
+static bool check_target(TargetConfig *t, GError **error)
+{
+	return campaign_check_name(t->path, "name", t->name, error) && check_vm(t, error) &&
+	       check_launcher(t, error) && check_timeouts(t, error) &&
+	       campaign_check_cmdline(t->path, "cmdline", t->cmdline, error) &&
+	       campaign_check_distinct(t->path, "acpi_tables", t->acpi_tables, t->acpi_tables_count,
+				       error) &&
+	       campaign_lookup_list(t->path, "acpi_tables", t->acpi_tables, t->acpi_tables_count,
+				    "configs/acpi", ".dsl", error);
+}
+
+TargetConfig *target_config_load(const char *path, GError **error)
+{
+	g_autofree char *full = g_canonicalize_filename(path, NULL);
+	g_autoptr(TargetConfig) t = kx_yaml_load(full, &target_schema, error);
+	if (!t)
+		return NULL;
+	t->path = g_steal_pointer(&full);
+	return check_target(t, error) ? g_steal_pointer(&t) : NULL;
+}
