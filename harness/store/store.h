@@ -58,7 +58,7 @@ typedef struct {
 	char *digest; /* of everything that the answer depends on */
 	char *title, *question;
 	char *effect;	/* cures, causes */
-	json_t *config; /* snapshot of the campaign: see docs/results.md */
+	json_t *config; /* snapshot of the campaign; keys: engine/engine.h */
 	StoreState state;
 	char *state_reason; /* why stopped or failed */
 	gint64 created_us, finished_us;
