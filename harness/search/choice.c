@@ -5,7 +5,6 @@
 #include <math.h>
 
 #define BATCHES_MAX 12
-#define LIVE 0.98	  /* above this probability of being untestable a variant is not proposed */
 #define BITS_MIN 3e-4	  /* the longest batch tells less than this: it tells nothing */
 #define P_NEGLIGIBLE 1e-9 /* hypotheses below it are left out of the forecast */
 #define STARTS 3	  /* of the local search */
@@ -162,7 +161,7 @@ static void appraise(Chooser *c, SearchMask v, Value *ret)
 
 	*ret = (Value){.variant = v, .rate = -1};
 	ret->untestable = search_untestable(c->s, v);
-	if (ret->untestable > LIVE)
+	if (ret->untestable > TESTABLE_MAX)
 		return;
 	if (costs) {
 		ret->fixed_s = fixed_cost(costs, v);
@@ -223,7 +222,7 @@ static void climb(Chooser *c, Value *best)
  */
 static guint batch_length(const Chooser *c, const Value *v, double other_rate)
 {
-	guint b = v->best;
+	guint b = v->best, enough = stop_boots_needed(c->s, class_of(c->s, c->s->leader));
 
 	for (; b + 1 < c->n_batches; b++) {
 		double bits = v->bits[b + 1] - v->bits[b];
@@ -232,7 +231,7 @@ static guint batch_length(const Chooser *c, const Value *v, double other_rate)
 		if ((1 - v->untestable) * bits < other_rate * MAX(seconds, 1e-3) || bits <= 1e-6)
 			break;
 	}
-	return c->batches[b];
+	return MIN(c->batches[b], enough);
 }
 
 static void describe(Search *s, const Value *v, SearchExperiment *e)

@@ -17,27 +17,29 @@ static const double high_q[] = {0.5,  0.55, 0.6,  0.65, 0.7,  0.75, 0.8,
 static const double grid_e[] = {1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05};
 static const double share_e[] = {0.50, 0.20, 0.12, 0.08, 0.05, 0.03, 0.02};
 
-/* The prior of q (§2.2): each point has the mass of its cell under the two densities, plus atoms.
- */
+/* The prior of q (§2.2): each point has the mass of its cell under the two densities, plus the
+ * atoms. */
 static guint grid_q(Grid *g, double *prior)
 {
-	guint n = 0, smooth;
+	double atoms[GRID_Q_MAX] = {0}, smooth_share = Q_UNIFORM_SHARE + Q_LOG_SHARE;
+	guint n = 0;
 
 	for (guint i = 0; i < 18; i++)
 		g->q[n++] = 0.001 * pow(500, i / 18.0);
 	for (guint i = 0; i < G_N_ELEMENTS(high_q); i++)
 		g->q[n++] = high_q[i];
-	smooth = n;
-	for (guint i = 0; i < smooth; i++) {
-		double low = i ? sqrt(g->q[i - 1] * g->q[i]) : g->q[0];
-		double high = i + 1 < smooth ? sqrt(g->q[i] * g->q[i + 1]) : 0.99;
-
-		prior[i] =
-			Q_UNIFORM_SHARE * (high - low) + Q_LOG_SHARE * log(high / low) / log(990);
-	}
 	for (guint i = 0; i < G_N_ELEMENTS(atom_q); i++) {
-		g->q[n] = atom_q[i];
-		prior[n++] = Q_ATOM_SHARE * atom_share[i];
+		atoms[n] = Q_ATOM_SHARE * atom_share[i];
+		g->q[n++] = atom_q[i];
+	}
+	for (guint i = 0; i < n; i++) {
+		double low = i ? sqrt(g->q[i - 1] * g->q[i]) : g->q[0];
+		double high = i + 1 < n ? sqrt(g->q[i] * g->q[i + 1]) : 1;
+		double smooth =
+			Q_UNIFORM_SHARE * (high - low) + Q_LOG_SHARE * log(high / low) / log(1000);
+
+		prior[i] = smooth + atoms[i];
+		g->smooth[i] = smooth / smooth_share / prior[i];
 	}
 	return n;
 }
@@ -51,6 +53,7 @@ void grid_init(Search *s)
 		g->n_q = 1;
 		g->q[0] = MIN(s->told_q, 0.9999);
 		prior_q[0] = 1;
+		g->smooth[0] = 1;
 	} else {
 		g->n_q = grid_q(g, prior_q);
 	}
@@ -189,6 +192,20 @@ static double expect_power(const double *w, const double *log_1, guint n, guint 
 double class_miss(const Search *s, const Class *c, guint k)
 {
 	return expect_power(c->q, s->grid.log_1q, s->grid.n_q, k);
+}
+
+/* The same with the prior's atoms near q = 1 taken out (§5.2). */
+double class_miss_smooth(const Search *s, const Class *c, guint k)
+{
+	double sum = 0, norm = 0;
+
+	for (guint i = 0; i < s->grid.n_q; i++) {
+		double w = c->q[i] * s->grid.smooth[i];
+
+		norm += w;
+		sum += w * exp(k * s->grid.log_1q[i]);
+	}
+	return sum / norm;
 }
 
 double class_quiet(const Search *s, const Class *c, guint k)

@@ -6,6 +6,8 @@
 
 #define GRID_Q_MAX 40
 #define GRID_E_MAX 8
+/* Above this probability of being untestable a variant is not proposed. */
+#define TESTABLE_MAX 0.98
 #define BOOT_KINDS 4 /* kexec or cold, usual or clean build */
 
 /* A hypothesis and the variant that realises it. For NONE and EMPTY both sets are 0. */
@@ -37,6 +39,7 @@ typedef struct {
 typedef struct {
 	guint n_q, n_e;
 	double q[GRID_Q_MAX], e[GRID_E_MAX];
+	double smooth[GRID_Q_MAX]; /* prior without its atoms ÷ prior */
 	double log_q[GRID_Q_MAX], log_1q[GRID_Q_MAX];
 	double log_e[GRID_E_MAX], log_1e[GRID_E_MAX];
 	double log_prior[GRID_Q_MAX][GRID_E_MAX]; /* -inf where ε >= q */
@@ -87,7 +90,8 @@ char *mask_names(const Search *s, SearchMask mask);
 void grid_init(Search *s);
 void posterior_update(Search *s);
 const Class *class_of(const Search *s, guint h);
-double class_miss(const Search *s, const Class *c, guint k);  /* E[(1-q)^k] */
+double class_miss(const Search *s, const Class *c, guint k); /* E[(1-q)^k] */
+double class_miss_smooth(const Search *s, const Class *c, guint k);
 double class_quiet(const Search *s, const Class *c, guint k); /* E[(1-ε)^k] */
 double class_miss_boots(const Search *s, const Class *c,
 			guint k); /* boots until fault, at most k */
@@ -117,6 +121,8 @@ bool choice_is_open(Search *s);
 typedef enum { STOP_SEARCH, STOP_NEED, STOP_VERDICT } StopState;
 /* Where the stopping rule stands: search on; needs *ret_need; or *ret_verdict is final. */
 StopState stop_state(Search *s, SearchExperiment *ret_need, SearchVerdict *ret_verdict);
+/* A boot that the parent rule will ask for, when the leader is already probable. */
+bool stop_early_need(Search *s, SearchExperiment *ret_need);
 guint stop_boots_needed(const Search *s, const Class *c);
 
 /* rng.c */

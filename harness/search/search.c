@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define NEEDED_DISCOUNT 0.3
+
 G_DEFINE_QUARK(search - error - quark, search_error)
 
 Search *search_new(const SearchProblem *problem, GError **error)
@@ -81,6 +83,17 @@ void search_observe_untestable(Search *s, SearchMask variant, bool permanent)
 		v->sporadic++;
 }
 
+/* Boots that the stopping rule will ask for anyway go first when they tell nearly as much (§4.5).
+ */
+static void prefer_needed(Search *s, const SearchCosts *costs, SearchExperiment *e)
+{
+	SearchExperiment need = {0};
+
+	if (stop_early_need(s, &need) && choice_price(s, costs, &need) &&
+	    need.bits / need.cost_s > NEEDED_DISCOUNT * e->bits / e->cost_s)
+		*e = need;
+}
+
 SearchNext search_next(Search *s, const SearchCosts *costs, SearchExperiment *ret)
 {
 	SearchExperiment e = {0};
@@ -97,6 +110,7 @@ SearchNext search_next(Search *s, const SearchCosts *costs, SearchExperiment *re
 	case STOP_SEARCH:
 		if (!choice_best(s, costs, &e))
 			return SEARCH_DONE;
+		prefer_needed(s, costs, &e);
 		break;
 	}
 	*ret = e;

@@ -9,15 +9,15 @@
 #define CALIBRATION_BATCH 32
 #define CONFIRM_CLEANS_MIN 2
 #define DIFFER_FACTOR 20 /* Bayes factor at which cold and warm boots count as different */
-#define LIVE 0.98
+#define EARLY_PARENT 0.8 /* from here on the boots that the parent rule needs are weighed in */
 
-/* §5.2: the smallest n with E[(1-q)^n | data] <= (1-δ')/δ', δ' the confidence. */
+/* §5.2: the smallest n with E[(1-q)^n | data] <= δ/(1-δ), 1-δ the confidence. */
 guint stop_boots_needed(const Search *s, const Class *c)
 {
 	double bound = (1 - s->confidence) / s->confidence;
 	guint n = 1;
 
-	while (n < s->max_confirm_boots && class_miss(s, c, n) > bound)
+	while (n < s->max_confirm_boots && class_miss_smooth(s, c, n) > bound)
 		n++;
 	return n;
 }
@@ -180,7 +180,7 @@ static double untried_in(Search *s, const GArray *untried, SearchMask v)
 {
 	double untestable = search_untestable(s, v), sum = 0;
 
-	for (guint k = 0; untestable <= LIVE && k < untried->len; k++) {
+	for (guint k = 0; untestable <= TESTABLE_MAX && k < untried->len; k++) {
 		const Hypothesis *h = &s->h[g_array_index(untried, guint, k)];
 
 		sum += (v & h->closure) == h->closure ? exp(h->log_prior) : 0;
@@ -279,7 +279,7 @@ static guint seen_without(const Search *s, SearchMask parent, guint i, bool faul
 static bool parent_variant(Search *s, SearchMask parent, guint i, SearchMask *ret)
 {
 	g_autoptr(GArray) pool = NULL;
-	double best = LIVE;
+	double best = TESTABLE_MAX;
 
 	*ret = parent;
 	if (!variant_given_up(s, parent))
@@ -294,7 +294,7 @@ static bool parent_variant(Search *s, SearchMask parent, guint i, SearchMask *re
 			*ret = v;
 		}
 	}
-	return best < LIVE;
+	return best < TESTABLE_MAX;
 }
 
 /* §5.2: the set alone has the effect; without any one member it has not. */
@@ -379,16 +379,25 @@ static StopState confirm_one(Search *s, const Hypothesis *h, SearchMask mask, gu
 	return state;
 }
 
-/* §5.4: the cause taken away, and put back, one member at a time. */
+/*
+ * §5.4: the cause taken away, and put back, one member at a time. What should fault goes first: it
+ * ends at the first fault and tells more about q, and so how many cleans the rest needs.
+ */
 static StopState confirm(Search *s, const Hypothesis *h, guint n, SearchExperiment *e,
 			 SearchVerdict *v)
 {
-	StopState state = confirm_one(s, h, h->closure, n, e, v);
+	SearchMask around[1 + SEARCH_MAX_SIZE] = {h->closure};
+	guint len = 1;
+	StopState state = STOP_SEARCH;
 
-	for (SearchMask rest = h->members; rest && state == STOP_SEARCH; rest &= rest - 1) {
+	for (SearchMask rest = h->members; rest; rest &= rest - 1) {
 		SearchMask parent = variant_remove(s, h->closure, __builtin_ctzll(rest));
 
-		state = confirm_one(s, h, variant_given_up(s, parent) ? 0 : parent, n, e, v);
+		around[len++] = variant_given_up(s, parent) ? 0 : parent;
+	}
+	for (guint k = 0; k < 2 * len && state == STOP_SEARCH; k++) {
+		if (hypothesis_bad(s, h, around[k % len]) == (k < len))
+			state = confirm_one(s, h, around[k % len], n, e, v);
 	}
 	return state;
 }
@@ -458,4 +467,19 @@ StopState stop_state(Search *s, SearchExperiment *ret_need, SearchVerdict *ret_v
 	state = decide(s, ret_need, &v);
 	*ret_verdict = v;
 	return state;
+}
+
+bool stop_early_need(Search *s, SearchExperiment *ret_need)
+{
+	const Hypothesis *h = &s->h[s->leader];
+	SearchExperiment e = {0};
+	SearchVerdict unused = {0};
+
+	if (h->kind != SEARCH_H_SET || s->p[s->leader] < EARLY_PARENT)
+		return false;
+	if (parent_rule(s, h, stop_boots_needed(s, class_of(s, s->leader)), &e, &unused) !=
+	    STOP_NEED)
+		return false;
+	*ret_need = e;
+	return true;
 }
