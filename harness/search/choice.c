@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define BATCHES_MAX 12
-#define BITS_MIN 3e-4	  /* the longest batch tells less than this: it tells nothing */
+#define BITS_MIN 3e-3	  /* the longest batch tells less than this: it tells nothing */
 #define P_NEGLIGIBLE 1e-9 /* hypotheses below it are left out of the forecast */
 #define STARTS 3	  /* of the local search */
 #define STEPS 8
@@ -161,7 +161,7 @@ static void appraise(Chooser *c, SearchMask v, Value *ret)
 
 	*ret = (Value){.variant = v, .rate = -1};
 	ret->untestable = search_untestable(c->s, v);
-	if (ret->untestable > TESTABLE_MAX)
+	if (variant_is_hopeless(c->s, v))
 		return;
 	if (costs) {
 		ret->fixed_s = fixed_cost(costs, v);

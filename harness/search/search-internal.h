@@ -6,8 +6,6 @@
 
 #define GRID_Q_MAX 40
 #define GRID_E_MAX 8
-/* Above this probability of being untestable a variant is not proposed. */
-#define TESTABLE_MAX 0.98
 #define BOOT_KINDS 4 /* kexec or cold, usual or clean build */
 
 /* A hypothesis and the variant that realises it. For NONE and EMPTY both sets are 0. */
@@ -102,6 +100,7 @@ void class_compute(const Search *s, guint64 bf, guint64 bc, guint64 gf, guint64 
 void testable_update(Search *s);
 const Variant *variant_find(const Search *s, SearchMask mask);
 bool variant_given_up(const Search *s, SearchMask mask); /* by its own record */
+bool variant_is_hopeless(Search *s, SearchMask mask);	 /* by all records */
 guint variant_faults(const Variant *v);
 guint variant_cleans(const Variant *v);
 

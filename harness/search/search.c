@@ -90,7 +90,7 @@ static void prefer_needed(Search *s, const SearchCosts *costs, SearchExperiment 
 	SearchExperiment need = {0};
 
 	if (stop_early_need(s, &need) && choice_price(s, costs, &need) &&
-	    need.bits / need.cost_s > NEEDED_DISCOUNT * e->bits / e->cost_s)
+	    need.bits * MAX(e->cost_s, 1e-3) > NEEDED_DISCOUNT * e->bits * MAX(need.cost_s, 1e-3))
 		*e = need;
 }
 
@@ -117,19 +117,27 @@ SearchNext search_next(Search *s, const SearchCosts *costs, SearchExperiment *re
 	return SEARCH_EXPERIMENT;
 }
 
-/* What an unfinished search says; whether more boots would help decides the reason. */
-static void unfinished(Search *s, SearchVerdict *ret)
+/* Candidates that stand in the way: suspected of making their variants untestable. */
+static SearchMask suspects(const Search *s)
 {
-	guint len;
-	g_autofree SearchHypothesis *top = search_ranking(s, 1, &len);
+	SearchMask out = 0;
 
-	ret->why = choice_is_open(s) ? SEARCH_WHY_UNFINISHED : SEARCH_WHY_UNTESTABLE;
-	ret->probability = top[0].probability;
-	g_snprintf(ret->reason, sizeof(ret->reason), "%s; the leading hypothesis has %.4g",
-		   ret->why == SEARCH_WHY_UNFINISHED
-			   ? "not finished: more boots would tell"
-			   : "what would decide does not build or come up",
-		   ret->probability);
+	for (guint i = 0; i < s->n; i++)
+		out |= s->poison[i] > 0.5 ? (SearchMask)1 << i : 0;
+	return out;
+}
+
+/* What an unfinished search says; whether more boots would help decides the reason. */
+static void unfinished(Search *s, SearchVerdict *v)
+{
+	g_autofree char *names = mask_names(s, suspects(s));
+
+	if (choice_is_open(s))
+		return;
+	v->why = SEARCH_WHY_UNTESTABLE;
+	g_snprintf(v->reason, sizeof(v->reason),
+		   "what would decide cannot be tested%s%s; the leading hypothesis has %.3g",
+		   *names ? ": does not build or come up: " : "", names, v->probability);
 }
 
 void search_verdict(Search *s, SearchVerdict *ret)

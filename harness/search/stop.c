@@ -80,6 +80,7 @@ static StopState conclude(const Search *s, SearchVerdict *v, SearchVerdictKind k
 	v->why = why;
 	v->members = kind == SEARCH_VERDICT_CAUSE ? h->members : 0;
 	v->probability = probability;
+	v->cold_differs |= why == SEARCH_WHY_COLD_DIFFERS;
 	return STOP_VERDICT;
 }
 
@@ -178,14 +179,14 @@ static bool is_untried(const Search *s, guint h, const Class *none)
 /* Prior mass of the untried sets that `v` would try, times the chance that it can be tested. */
 static double untried_in(Search *s, const GArray *untried, SearchMask v)
 {
-	double untestable = search_untestable(s, v), sum = 0;
+	double sum = 0;
 
-	for (guint k = 0; untestable <= TESTABLE_MAX && k < untried->len; k++) {
+	for (guint k = 0; k < untried->len; k++) {
 		const Hypothesis *h = &s->h[g_array_index(untried, guint, k)];
 
 		sum += (v & h->closure) == h->closure ? exp(h->log_prior) : 0;
 	}
-	return sum * (1 - untestable);
+	return sum > 0 && !variant_is_hopeless(s, v) ? sum * (1 - search_untestable(s, v)) : 0;
 }
 
 static SearchMask grow(const Search *s, SearchMask v)
@@ -215,12 +216,12 @@ static StopState claim_none(Search *s, double probability, SearchExperiment *e, 
 				probability);
 	}
 	for (guint i = 0; i < s->n_h; i++) {
-		SearchMask wide = grow(s, s->h[i].closure);
-
 		if (!is_untried(s, i, class_of(s, 0)))
 			continue;
 		g_array_append_val(untried, i);
 		if (untried->len <= 256) {
+			SearchMask wide = grow(s, s->h[i].closure);
+
 			g_array_append_val(pool, s->h[i].closure);
 			g_array_append_val(pool, wide);
 		}
@@ -279,7 +280,7 @@ static guint seen_without(const Search *s, SearchMask parent, guint i, bool faul
 static bool parent_variant(Search *s, SearchMask parent, guint i, SearchMask *ret)
 {
 	g_autoptr(GArray) pool = NULL;
-	double best = TESTABLE_MAX;
+	double best = 1;
 
 	*ret = parent;
 	if (!variant_given_up(s, parent))
@@ -287,14 +288,14 @@ static bool parent_variant(Search *s, SearchMask parent, guint i, SearchMask *re
 	pool = variants_worth_trying(s, NULL);
 	for (guint k = 0; k < pool->len; k++) {
 		SearchMask v = g_array_index(pool, SearchMask, k);
-		double u = search_untestable(s, v);
-
-		if ((v & parent) == parent && !(v >> i & 1) && u < best) {
-			best = u;
+		if ((v & parent) != parent || v >> i & 1 || variant_is_hopeless(s, v))
+			continue;
+		if (search_untestable(s, v) < best) {
+			best = search_untestable(s, v);
 			*ret = v;
 		}
 	}
-	return best < TESTABLE_MAX;
+	return best < 1;
 }
 
 /* §5.2: the set alone has the effect; without any one member it has not. */
@@ -457,13 +458,19 @@ StopState stop_state(Search *s, SearchExperiment *ret_need, SearchVerdict *ret_v
 {
 	const Hypothesis *h = &s->h[s->leader];
 	SearchVerdict v = {.kind = SEARCH_VERDICT_INCONCLUSIVE, .why = SEARCH_WHY_UNFINISHED};
+	g_autofree char *names = mask_names(s, h->members);
 	StopState state;
 
 	v.effect = s->effect;
 	v.leading = (SearchHypothesis){h->kind, h->members, s->p[s->leader]};
 	v.probability = s->p[s->leader];
 	v.cold_differs = cold_differs(s);
-	g_snprintf(v.reason, sizeof(v.reason), "not finished: more boots would tell");
+	g_snprintf(v.reason, sizeof(v.reason),
+		   "not finished: more boots would tell; leading so far: %s (%.3g)",
+		   h->kind == SEARCH_H_SET    ? names
+		   : h->kind == SEARCH_H_NONE ? "no set has the effect"
+					      : "nothing to find",
+		   v.probability);
 	state = decide(s, ret_need, &v);
 	*ret_verdict = v;
 	return state;

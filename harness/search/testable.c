@@ -12,10 +12,12 @@
 #define PAIR_PRIOR 0.03	      /* divided by n: so do two that are fine alone */
 #define POISON_CLEARED 1e-4   /* the same after some variant with it gave a fault or a clean */
 #define LEAK_PERMANENT 0.02   /* a variant does not build for any other reason */
-#define LEAK_SPORADIC 0.3     /* one hang, panic or noboot for any other reason, per time */
-#define SUPERSET_TESTABLE 0.1 /* per untestable variant contained in this one */
+#define LEAK_SPORADIC 0.1     /* one hang, panic or noboot for any other reason, per time */
+#define SUPERSET_TESTABLE 0.1 /* per variant that does not build contained in this one */
+#define SUPERSET_SPORADIC 0.3 /* the same per hang, panic or noboot of it */
 #define SPORADIC_MAX 3	      /* then a variant that never gave an outcome is given up */
 #define SWEEPS 12
+#define UNTESTABLE_MAX 0.98
 
 static guint total(const guint *counts)
 {
@@ -174,9 +176,46 @@ double search_untestable(Search *s, SearchMask variant)
 		const Variant *v = &g_array_index(s->variants, Variant, k);
 
 		if (only_failed(v) && (v->mask & variant) == v->mask)
-			testable *= v->permanent ? SUPERSET_TESTABLE : 1 - LEAK_SPORADIC;
+			testable *= v->permanent ? SUPERSET_TESTABLE
+						 : pow(SUPERSET_SPORADIC, v->sporadic);
 	}
 	return 1 - MIN(testable, exp(log_fine(s, variant)));
+}
+
+/* The variant of one candidate, or of two that are not suspect by themselves. */
+static bool is_smallest(const Search *s, SearchMask variant)
+{
+	for (SearchMask a = variant; a; a &= a - 1) {
+		guint i = __builtin_ctzll(a);
+
+		for (SearchMask b = a; b; b &= b - 1) {
+			guint j = __builtin_ctzll(b);
+
+			if ((s->closure_of[i] | s->closure_of[j]) == variant &&
+			    (i == j || (s->poison[i] < 0.5 && s->poison[j] < 0.5)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * §3.3: whether to stop trying. Suspicion alone is not enough, or a candidate that was only ever
+ * tried in bad company would be lost: the smallest variant that holds it is tried once by itself.
+ */
+bool variant_is_hopeless(Search *s, SearchMask variant)
+{
+	if (variant_given_up(s, variant))
+		return true;
+	if (search_untestable(s, variant) <= UNTESTABLE_MAX)
+		return false;
+	for (guint k = 0; k < s->variants->len; k++) {
+		SearchMask part = g_array_index(s->variants, Variant, k).mask;
+
+		if ((part & variant) == part && variant_given_up(s, part))
+			return true;
+	}
+	return !is_smallest(s, variant);
 }
 
 double search_poison(Search *s, guint i)
