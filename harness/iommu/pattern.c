@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "iommu/pattern.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* Backtracking of a pattern that people wrote may not take seconds on a hostile line. */
+#define MATCH_LIMIT 200000
+
+struct FaultRegex {
+	pcre2_code *code;
+	pcre2_match_data *data;
+	pcre2_match_context *context;
+};
+
+FaultRegex *fault_regex_new(const char *pattern, GError **error)
+{
+	int number;
+	PCRE2_SIZE offset;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+					 PCRE2_DUPNAMES | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
+					 &number, &offset, NULL);
+	if (!code) {
+		char text[160];
+		pcre2_get_error_message(number, (PCRE2_UCHAR *)text, sizeof(text));
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "%s at character %zu of the pattern '%s'", text, (size_t)offset + 1,
+			    pattern);
+		return NULL;
+	}
+	/* Without JIT (a processor that PCRE2 has none for) matching is slower, not wrong. */
+	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+	FaultRegex *r = g_new0(FaultRegex, 1);
+	r->code = code;
+	r->data = pcre2_match_data_create_from_pattern(code, NULL);
+	r->context = pcre2_match_context_create(NULL);
+	pcre2_set_match_limit(r->context, MATCH_LIMIT);
+	return r;
+}
+
+bool fault_regex_match(const FaultRegex *r, const char *subject, size_t len, size_t from,
+		       FaultMatch *ret)
+{
+	int n = pcre2_match(r->code, (PCRE2_SPTR)subject, len, from, 0, r->data, r->context);
+	if (n < 0)
+		return false;
+	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
+	*ret = (FaultMatch){.regex = r, .subject = subject, .start = v[0], .end = MAX(v[0], v[1])};
+	return true;
+}
+
+void fault_regex_free(FaultRegex *r)
+{
+	if (!r)
+		return;
+	pcre2_match_context_free(r->context);
+	pcre2_match_data_free(r->data);
+	pcre2_code_free(r->code);
+	g_free(r);
+}
+
+const char *fault_match_group(const FaultMatch *m, const char *name, size_t *ret_len)
+{
+	PCRE2_SPTR first, last;
+	int width = pcre2_substring_nametable_scan(m->regex->code, (PCRE2_SPTR)name, &first, &last);
+	if (width <= 0)
+		return NULL;
+	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(m->regex->data);
+	uint32_t count = pcre2_get_ovector_count(m->regex->data);
+	for (PCRE2_SPTR entry = first; entry <= last; entry += width) {
+		unsigned group = (unsigned)entry[0] << 8 | entry[1];
+		if (group < count && v[2 * group] != PCRE2_UNSET) {
+			*ret_len = v[2 * group + 1] - v[2 * group];
+			return m->subject + v[2 * group];
+		}
+	}
+	return NULL;
+}
+
+gint64 fault_match_number(const FaultMatch *m, const char *name, unsigned base)
+{
+	size_t len;
+	const char *text = fault_match_group(m, name, &len);
+	char buffer[24];
+	if (!text || len == 0 || len >= sizeof(buffer))
+		return -1;
+	memcpy(buffer, text, len);
+	buffer[len] = '\0';
+	guint64 n;
+	return g_ascii_string_to_unsigned(buffer, base, 0, G_MAXINT64, &n, NULL) ? (gint64)n : -1;
+}
