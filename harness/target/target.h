@@ -16,14 +16,16 @@
 
 typedef struct Target Target;
 
-/* How a boot ended. The first seven are behaviours of the variant, the others failures of the lab.
+/* How a boot ended. Those before KEXEC_FAILED are behaviours of the variant, the others failures of
+ * the lab.
  */
 typedef enum {
 	TARGET_END_SETTLED,	    /* alive, and the settle time is over */
 	TARGET_END_PANIC,	    /* kernel panic or Oops; the trace was collected */
 	TARGET_END_SILENT,	    /* no console byte for timeouts.silence before it was alive */
 	TARGET_END_DEADLINE,	    /* timeouts.boot or timeouts.trial passed before it was alive */
-	TARGET_END_RESET,	    /* the machine was reset (watchdog, triple fault, panic=) */
+	TARGET_END_WATCHDOG,	    /* the watchdog device fired */
+	TARGET_END_RESET,	    /* the machine was reset (triple fault, panic=) */
 	TARGET_END_POWEROFF,	    /* the variant switched the machine off */
 	TARGET_END_NO_FIRST_LINE,   /* nothing of the variant in timeouts.kexec after kexec or start
 				     */

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* In the launcher: take a kernel and its initramfs from the host, and kexec it. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PORT_WAIT_US 10000000
+#define FOLDER "/run/"
+#define KEXEC "/usr/sbin/kexec"
+
+/* The file that is being received. */
+static struct {
+	int fd;
+	char name[16];
+	uint64_t size, have;
+} file = {.fd = -1};
+
+static void fail_file(const char *what)
+{
+	port_send_text(AGENT_FAILED, "%s: %s (%llu of %llu bytes)", file.name, what,
+		       (unsigned long long)file.have, (unsigned long long)file.size);
+	if (file.fd >= 0)
+		close(file.fd);
+	file.fd = -1;
+}
+
+static void begin_file(const char *text)
+{
+	unsigned long long size;
+	char path[64];
+	if (file.fd >= 0)
+		fail_file("another file began before it was complete");
+	file.have = 0;
+	if (sscanf(text, "%15[a-z] %llu", file.name, &size) != 2 || size > AGENT_MAX_FILE ||
+	    (strcmp(file.name, "kernel") != 0 && strcmp(file.name, "initrd") != 0)) {
+		port_send_text(AGENT_FAILED, "not a file that is taken: %.100s", text);
+		return;
+	}
+	file.size = size;
+	snprintf(path, sizeof(path), FOLDER "%s", file.name);
+	file.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (file.fd < 0)
+		fail_file(strerror(errno));
+}
+
+static void take_data(const uint8_t *data, size_t len)
+{
+	if (file.fd < 0)
+		return;
+	if (len > file.size - file.have) {
+		fail_file("more bytes came than were announced");
+		return;
+	}
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(file.fd, data + done, len - done);
+		if (n < 0) {
+			fail_file(strerror(errno));
+			return;
+		}
+		done += (size_t)n;
+	}
+	file.have += len;
+	if (file.have == file.size) {
+		close(file.fd);
+		file.fd = -1;
+		port_send_text(AGENT_FILE_OK, "%s %llu", file.name, (unsigned long long)file.size);
+	}
+}
+
+/* By kexec_file_load(2), else by kexec_load(2). On failure the output of both is sent. */
+static bool load(char *cmdline)
+{
+	static char first[4096], second[4096];
+	char append[] = "--command-line";
+	char *by_file[] = {KEXEC,  "-s",    "-l", FOLDER "kernel", "--initrd=" FOLDER "initrd",
+			   append, cmdline, NULL};
+	char *by_segments[] = {KEXEC,  "-c",	"-l", FOLDER "kernel", "--initrd=" FOLDER "initrd",
+			       append, cmdline, NULL};
+	int status = system_run(by_file, first, sizeof(first));
+	if (status == 0) {
+		port_send_text(AGENT_LOADED, "kexec_file_load");
+		return true;
+	}
+	int again = system_run(by_segments, second, sizeof(second));
+	if (again == 0) {
+		port_send_text(AGENT_LOADED, "kexec_load (kexec -s: status %d: %s)", status, first);
+		return true;
+	}
+	port_send_text(AGENT_FAILED, "kexec -s -l: status %d: %s\nkexec -c -l: status %d: %s",
+		       status, first, again, second);
+	return false;
+}
+
+static void run_kexec(char *text)
+{
+	char *cmdline;
+	unsigned long wait_us = strtoul(text, &cmdline, 10);
+	if (*cmdline != ' ') {
+		port_send_text(AGENT_FAILED, "kexec order not understood: %.100s", text);
+		return;
+	}
+	if (!load(cmdline + 1))
+		return;
+	system_sleep_us(wait_us);
+	/* as `kexec -e` does it, but at the chosen moment and without another program to start */
+	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
+	port_send_text(AGENT_FAILED, "reboot(LINUX_REBOOT_CMD_KEXEC): %s", strerror(errno));
+}
+
+static bool on_frame(AgentType type, const uint8_t *payload, size_t len, void *user)
+{
+	(void)user;
+	if (type == AGENT_PING)
+		port_hello("launcher", (const char *)payload);
+	else if (type == AGENT_FILE)
+		begin_file((const char *)payload);
+	else if (type == AGENT_DATA)
+		take_data(payload, len);
+	else if (type == AGENT_KEXEC)
+		run_kexec((char *)payload);
+	return true;
+}
+
+void launcher_main(void)
+{
+	if (!port_open(PORT_WAIT_US))
+		system_say("kexsect: launcher: no virtio-serial port " AGENT_PORT
+			   " (is VIRTIO_CONSOLE in the launcher's kernel?)");
+	else
+		system_say("kexsect: launcher ready");
+	for (;;) {
+		struct pollfd p = {port_fd(), POLLIN, 0};
+		if (port_fd() < 0)
+			system_sleep_us(1000000);
+		else if (poll(&p, 1, -1) > 0)
+			port_receive(on_frame, NULL);
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes the initramfs images of launcher and variant: newc archives, not compressed (smaller files
+ * would cost more time in an emulated guest than they save), with fixed times and owners, so that
+ * the same content gives the same bytes. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct {
+	const char *agent; /* the program that becomes /init */
+	const char
+		*kexec; /* NULL, or a program to take along as /usr/sbin/kexec with its libraries */
+	const char *const
+		*tables; /* NULL, or compiled ACPI tables (*.aml) for the table override */
+} InitramfsContent;
+
+/* Writes the image to `path`. The tables go first, in an archive of their own, as the kernel wants
+ * it (Documentation/admin-guide/acpi/initrd_table_override.rst). */
+bool initramfs_write(const char *path, const InitramfsContent *content, GError **error);
+
+/* Compiles iasl sources into `folder`. Returns the paths of the compiled tables, NULL-terminated;
+ * the caller frees them. The error quotes iasl and names the source. */
+char **initramfs_compile_tables(const char *const *sources, unsigned count, const char *folder,
+				GError **error);
+
+/* The shared libraries that `program` needs, as ld.so resolves them, and ld.so itself. */
+char **initramfs_libraries(const char *program, GError **error);

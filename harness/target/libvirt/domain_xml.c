@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "base/agent_protocol.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "target/libvirt/libvirt-internal.h"
+
+/* A saved state belongs to one UUID; each job has a libvirt of its own, so one is enough. */
+#define DOMAIN_UUID "6b657873-6563-7421-8000-766d6c617562"
+#define MAX_TEMPLATE (256u << 10)
+
+char *domain_emulator(void)
+{
+	return g_find_program_in_path("qemu-system-x86_64");
+}
+
+static void add(GString *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void add(GString *s, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_markup_vprintf_escaped(format, args);
+	va_end(args);
+	g_string_append(s, text);
+}
+
+static void add_boot(GString *s, const DomainSpec *d)
+{
+	add(s, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n");
+	add(s, "    <kernel>%s</kernel>\n    <initrd>%s</initrd>\n", d->kernel, d->initrd);
+	add(s, "    <cmdline>%s</cmdline>\n  </os>\n", d->cmdline);
+	/* interrupt remapping needs the I/O APIC in QEMU; without KVM it is there anyway */
+	add(s, "  <features>\n    <acpi/>\n    <apic/>\n%s  </features>\n",
+	    d->kvm ? "    <ioapic driver='qemu'/>\n" : "");
+	if (d->kvm)
+		add(s, "  <cpu mode='host-passthrough' migratable='on'/>\n");
+}
+
+/* Fixed addresses: what the firmware leaves in memory, and a saved state, depend on them. 00:02.0
+ * is left free for the configuration's own device. */
+static void add_devices(GString *s, const DomainSpec *d)
+{
+	add(s, "  <devices>\n    <emulator>%s</emulator>\n", d->emulator);
+	add(s, "    <controller type='usb' index='0' model='none'/>\n");
+	add(s, "    <controller type='virtio-serial' index='0'>\n"
+	       "      <address type='pci' domain='0' bus='0' slot='3' function='0'/>\n"
+	       "    </controller>\n");
+	add(s,
+	    "    <serial type='unix'>\n"
+	    "      <source mode='bind' path='%s'/>\n"
+	    "      <target type='isa-serial' port='0'/>\n"
+	    "    </serial>\n",
+	    d->console);
+	add(s,
+	    "    <channel type='unix'>\n"
+	    "      <source mode='bind' path='%s'/>\n"
+	    "      <target type='virtio' name='%s'/>\n"
+	    "      <address type='virtio-serial' controller='0' bus='0' port='1'/>\n"
+	    "    </channel>\n",
+	    d->agent, AGENT_PORT);
+	add(s, "    <watchdog model='i6300esb' action='reset'>\n"
+	       "      <address type='pci' domain='0' bus='0' slot='4' function='0'/>\n"
+	       "    </watchdog>\n");
+	add(s, "    <memballoon model='none'/>\n  </devices>\n");
+}
+
+static void add_qemu_args(GString *s, const DomainSpec *d)
+{
+	add(s, "  <qemu:commandline>\n");
+	if (!d->kvm)
+		add(s, "    <qemu:arg value='-cpu'/>\n    <qemu:arg value='%s'/>\n",
+		    d->config->vm.cpu);
+	for (unsigned i = 0; i < d->config->vm.qemu_args_count; i++)
+		add(s, "    <qemu:arg value='%s'/>\n", d->config->vm.qemu_args[i]);
+	add(s, "  </qemu:commandline>\n");
+}
+
+static char *own_xml(const DomainSpec *d)
+{
+	const TargetVm *vm = &d->config->vm;
+	GString *s = g_string_new(NULL);
+	add(s,
+	    "<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+	    "  <name>" DOMAIN_NAME "</name>\n  <uuid>" DOMAIN_UUID "</uuid>\n",
+	    d->kvm ? "kvm" : "qemu");
+	add(s, "  <memory unit='MiB'>%u</memory>\n  <vcpu>%u</vcpu>\n", vm->memory_mib, vm->vcpus);
+	add_boot(s, d);
+	/* a reset is reported and the machine is then killed: it need not be kept from restarting
+	 */
+	add(s, "  <clock offset='utc'/>\n  <on_poweroff>destroy</on_poweroff>\n"
+	       "  <on_reboot>restart</on_reboot>\n  <on_crash>destroy</on_crash>\n");
+	add_devices(s, d);
+	add_qemu_args(s, d);
+	add(s, "</domain>\n");
+	return g_string_free(s, FALSE);
+}
+
+/* A template's placeholders. The sockets are not optional: without them nothing is heard. */
+static char *fill_template(const DomainSpec *d, const char *text, GError **error)
+{
+	const struct {
+		const char *name, *value;
+		bool needed;
+	} places[] = {
+		{"@TYPE@", d->kvm ? "kvm" : "qemu", false},
+		{"@EMULATOR@", d->emulator, false},
+		{"@KERNEL@", d->kernel, true},
+		{"@INITRD@", d->initrd, true},
+		{"@CMDLINE@", d->cmdline, true},
+		{"@CONSOLE@", d->console, true},
+		{"@AGENT@", d->agent, true},
+	};
+	g_autoptr(GString) s = g_string_new(text);
+	if (!strstr(text, "<name>" DOMAIN_NAME "</name>") || !strstr(text, "<uuid>")) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "%s: the domain must be named '" DOMAIN_NAME "' and have a <uuid>",
+			    d->config->vm.domain_xml);
+		return NULL;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+		g_autofree char *value = g_markup_escape_text(places[i].value, -1);
+		if (g_string_replace(s, places[i].name, value, 0) == 0 && places[i].needed) {
+			g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+				    "%s: the placeholder %s is not in it (docs/targets.md)",
+				    d->config->vm.domain_xml, places[i].name);
+			return NULL;
+		}
+	}
+	return g_strdup(s->str);
+}
+
+char *domain_xml(const DomainSpec *d, GError **error)
+{
+	if (!d->config->vm.domain_xml)
+		return own_xml(d);
+	g_autofree char *text = kx_read_file(d->config->vm.domain_xml, MAX_TEMPLATE, NULL, error);
+	return text ? fill_template(d, text, error) : NULL;
+}

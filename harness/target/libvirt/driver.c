@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "target/initramfs.h"
+#include "target/libvirt/libvirt-internal.h"
+
+#define DEFAULT_LAUNCHER_CMDLINE "console=ttyS0 quiet intel_iommu=off amd_iommu=off intremap=off"
+
+/* Its version, and which file it is: a package update keeps the version more often than not. */
+static char *program_version(virConnectPtr conn, const char *program)
+{
+	unsigned long v = 0;
+	struct stat st = {0};
+	virConnectGetVersion(conn, &v);
+	stat(program, &st);
+	g_autofree char *text = libvirt_version_text(v);
+	return g_strdup_printf("QEMU %s %s %lld %lld", text, program, (long long)st.st_size,
+			       (long long)st.st_mtime);
+}
+
+char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *initrd,
+			   GError **error)
+{
+	Libvirt *l = t->priv;
+	DomainSpec spec = {.config = t->o.config,
+			   .kvm = kvm,
+			   .emulator = l->emulator,
+			   .kernel = kernel,
+			   .initrd = initrd,
+			   .cmdline = l->launcher_cmdline,
+			   .console = l->machine.console,
+			   .agent = l->machine.agent};
+	return domain_xml(&spec, error);
+}
+
+static bool make_initramfs(Target *t, GError **error)
+{
+	const TargetConfig *c = t->o.config;
+	g_autofree char *agent = target_agent_path(error);
+	g_autofree char *kexec = g_find_program_in_path("kexec");
+	if (!agent)
+		return false;
+	if (!kexec && t->o.launcher_kernel) {
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
+			    "kexec is not in PATH: install kexec-tools");
+		return false;
+	}
+	g_auto(GStrv) tables = initramfs_compile_tables((const char *const *)c->acpi_tables,
+							c->acpi_tables_count, t->dir, error);
+	if (!tables)
+		return false;
+	t->variant_initrd = g_build_filename(t->dir, "variant.cpio", NULL);
+	t->launcher_initrd = g_build_filename(t->dir, "launcher.cpio", NULL);
+	InitramfsContent variant = {.agent = agent, .tables = (const char *const *)tables};
+	InitramfsContent launcher = {.agent = agent, .kexec = kexec};
+	return initramfs_write(t->variant_initrd, &variant, error) &&
+	       (!kexec || initramfs_write(t->launcher_initrd, &launcher, error));
+}
+
+static bool find_emulator(Libvirt *l, GError **error)
+{
+	l->emulator = domain_emulator();
+	if (!l->emulator)
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
+			    "qemu-system-x86_64 is not in PATH: install qemu-system-x86");
+	return l->emulator != NULL;
+}
+
+static void describe(Target *t)
+{
+	Libvirt *l = t->priv;
+	unsigned long qemu = 0;
+	virConnectGetVersion(l->machine.conn, &qemu);
+	g_autofree char *version = libvirt_version_text(qemu);
+	t->description = g_strdup_printf("QEMU %s, %s, %s", version, l->kvm ? "KVM" : "TCG",
+					 l->state		? "saved launcher"
+					 : t->o.launcher_kernel ? "fresh launcher"
+								: "cold boots");
+}
+
+static bool open_libvirt(Target *t, GError **error)
+{
+	Libvirt *l = t->priv = g_new0(Libvirt, 1);
+	const TargetConfig *c = t->o.config;
+	l->lock = -1;
+	rundir_sweep(t->o.cache);
+	t->dir = rundir_make(t->o.cache, &l->lock, error);
+	if (!t->dir || !find_emulator(l, error) || !make_initramfs(t, error))
+		return false;
+	l->launcher_cmdline = g_strdup_printf("%s kexsect.role=launcher",
+					      c->launcher.cmdline ? c->launcher.cmdline
+								  : DEFAULT_LAUNCHER_CMDLINE);
+	virConnectPtr conn = embed_open(c->vm.uri, t->o.cache, t->dir, error);
+	if (!conn || !machine_init(&l->machine, t, conn, t->dir, error))
+		return false;
+	l->qemu_version = program_version(conn, l->emulator);
+	if (!accel_decide(t, &l->kvm, error))
+		return false;
+	if (t->o.launcher_kernel && c->launcher.start == LAUNCHER_SAVED &&
+	    !states_prepare(t, error))
+		return false;
+	describe(t);
+	return true;
+}
+
+static bool start_launcher(Target *t, TargetLink *ret, GError **error)
+{
+	Libvirt *l = t->priv;
+	if (!t->o.launcher_kernel) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "kexec needs a launcher kernel");
+		return false;
+	}
+	target_step(t, l->state ? "restore" : "start");
+	ret->warm = l->state != NULL;
+	if (l->state) {
+		if (!states_restore(t, error))
+			return false;
+	} else {
+		g_autofree char *xml = libvirt_launcher_xml(t, l->kvm, t->o.launcher_kernel,
+							    t->launcher_initrd, error);
+		if (!xml || !machine_create(&l->machine, xml, error))
+			return false;
+	}
+	return machine_connect(&l->machine, ret, error);
+}
+
+static bool start_cold(Target *t, const TargetImage *image, TargetLink *ret, GError **error)
+{
+	Libvirt *l = t->priv;
+	DomainSpec spec = {.config = t->o.config,
+			   .kvm = l->kvm,
+			   .emulator = l->emulator,
+			   .kernel = image->kernel,
+			   .initrd = image->initrd,
+			   .cmdline = image->cmdline,
+			   .console = l->machine.console,
+			   .agent = l->machine.agent};
+	g_autofree char *xml = domain_xml(&spec, error);
+	return xml && machine_create(&l->machine, xml, error) &&
+	       machine_connect(&l->machine, ret, error);
+}
+
+static bool go(Target *t, GError **error)
+{
+	Libvirt *l = t->priv;
+	l->machine.quiet = false;
+	return machine_resume(&l->machine, error);
+}
+
+static void interrupt(Target *t)
+{
+	Libvirt *l = t->priv;
+	if (virDomainInjectNMI(l->machine.dom, 0) < 0)
+		g_debug("no NMI: %s", virGetLastErrorMessage());
+}
+
+static void stop(Target *t)
+{
+	Libvirt *l = t->priv;
+	machine_kill(&l->machine);
+}
+
+static void close_libvirt(Target *t)
+{
+	Libvirt *l = t->priv;
+	if (!l)
+		return;
+	machine_clear(&l->machine);
+	if (t->dir)
+		rundir_remove(t->dir, l->lock);
+	g_free(l->emulator);
+	g_free(l->qemu_version);
+	g_free(l->launcher_cmdline);
+	g_free(l->state);
+	g_free(l);
+}
+
+const TargetOps target_libvirt_ops = {
+	.name = "libvirt",
+	.driver = TARGET_LIBVIRT,
+	.open = open_libvirt,
+	.start_launcher = start_launcher,
+	.start_cold = start_cold,
+	.go = go,
+	.interrupt = interrupt,
+	.stop = stop,
+	.close = close_libvirt,
+	.check = libvirt_check,
+	.sweep = rundir_sweep,
+};

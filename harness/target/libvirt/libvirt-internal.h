@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the libvirt driver:
+ *   rundir      the temporary folder of one job below <cache>/vm, and what dead jobs left there
+ *   embed       the connection (qemu:///embed in that folder, or the URI of the configuration)
+ *   domain_xml  the machine as libvirt's XML
+ *   machine     one domain: created or restored paused, streams connected, run, killed
+ *   states      the saved launcher
+ *   accel       whether KVM really works
+ *   check       the preflight
+ *   driver      TargetOps */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "target/driver.h"
+
+/* ---- rundir.c ---- */
+/* Makes a folder whose path is short enough for the UNIX sockets in it, and locks it (the lock ends
+ * with this process). The caller frees it. */
+char *rundir_make(const char *cache, int *ret_lock, GError **error);
+void rundir_remove(const char *dir, int lock);
+/* Notes the machine's process, for a sweep after our death. */
+void rundir_note_pid(const char *dir, int pid);
+unsigned rundir_sweep(const char *cache);
+
+/* ---- embed.c ---- */
+/* Opens `uri`, or the embedded driver in dir when it is NULL. Registers libvirt's event loop, which
+ * iterates GLib's default main context (src/util/vireventglib.c), so that iterating that context is
+ * all a caller does. */
+virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GError **error);
+/* Sets *error from libvirt's last error. Always false. */
+bool libvirt_failed(GError **error, const char *what);
+/* "9.0.0" from 9000000. */
+char *libvirt_version_text(unsigned long version);
+
+/* ---- domain_xml.c ---- */
+#define DOMAIN_NAME "kexsect"
+typedef struct {
+	const TargetConfig *config;
+	bool kvm;
+	const char *emulator;
+	const char *kernel, *initrd, *cmdline; /* that the firmware starts */
+	const char *console, *agent;	       /* paths of UNIX sockets */
+} DomainSpec;
+char *domain_xml(const DomainSpec *spec, GError **error);
+/* The emulator program that is used on this host; NULL when it is not installed. */
+char *domain_emulator(void);
+
+/* ---- machine.c ---- */
+typedef struct {
+	virConnectPtr conn;
+	virDomainPtr dom; /* NULL: none */
+	char *dir, *console, *agent;
+	bool quiet; /* what happens is expected: not told to the target */
+	bool ended;
+	Target *t;
+} Machine;
+bool machine_init(Machine *m, Target *t, virConnectPtr conn, const char *dir, GError **error);
+void machine_clear(Machine *m);
+bool machine_create(Machine *m, const char *xml, GError **error);
+bool machine_restore(Machine *m, const char *image, const char *xml, GError **error);
+bool machine_connect(Machine *m, TargetLink *ret, GError **error);
+bool machine_resume(Machine *m, GError **error);
+void machine_kill(Machine *m);
+/* Connects, resumes and waits until the launcher's agent answers. The domain keeps running.
+ * KX_ERROR_TIMEOUT after `seconds`; KX_ERROR_CANCELLED. The error quotes the last console lines. */
+bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error);
+
+/* ---- states.c, accel.c ---- */
+typedef struct {
+	Machine machine;
+	int lock;
+	char *emulator, *qemu_version; /* version and identity of the program file */
+	char *launcher_cmdline;
+	bool kvm, restored;
+	char *state; /* folder of the saved launcher; NULL until it is there */
+} Libvirt;
+
+/* XML of the launcher with its images at `kernel` and `initrd`. */
+char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *initrd,
+			   GError **error);
+/* Finds or makes the saved launcher; sets l->state. */
+bool states_prepare(Target *t, GError **error);
+/* Restores it, paused. A state that cannot be restored is thrown away and made again, once. */
+bool states_restore(Target *t, GError **error);
+/* Decides by a real boot whether KVM can be used; remembered in <cache>/accel. */
+bool accel_decide(Target *t, bool *ret_kvm, GError **error);
+
+/* ---- check.c ---- */
+void libvirt_check(const TargetConfig *config, const char *cache, GPtrArray *checks);
