@@ -152,6 +152,12 @@ bool store_set_state(Store *s, gint64 campaign, StoreState state, const char *re
 			  ended ? g_get_real_time() : (gint64)0, campaign);
 }
 
+bool store_set_config(Store *s, gint64 campaign, const json_t *config, GError **error)
+{
+	return store_exec(s, error, "UPDATE campaign SET config = ? WHERE id = ?", "ji", config,
+			  campaign);
+}
+
 GPtrArray *store_campaigns(Store *s, GError **error)
 {
 	StoreQuery *q = store_query(

@@ -79,6 +79,8 @@ void store_candidate_free(StoreCandidate *c);
 bool store_add_campaign(Store *s, StoreCampaign *c, const GPtrArray *candidates, GError **error);
 bool store_set_state(Store *s, gint64 campaign, StoreState state, const char *reason,
 		     GError **error);
+/* Replaces the snapshot, when a run goes on with a larger budget. */
+bool store_set_config(Store *s, gint64 campaign, const json_t *config, GError **error);
 /* All runs, newest first. */
 GPtrArray *store_campaigns(Store *s, GError **error);
 /* By slug, by number (#id or id), or by name: its newest run. MISSING names what there is. */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What search believes: asked, recorded, told, and in the end the verdict. */
+#include "engine/engine-internal.h"
+
+#include <math.h>
+
+#include "base/error.h"
+
+#define TOP 5
+#define LISTED 10
+
+void engine_observe(Engine *e, SearchMask mask, int outcome, bool cold, bool clean)
+{
+	SearchMode mode = cold ? SEARCH_COLD : SEARCH_KEXEC;
+	if (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN) {
+		search_observe(e->search, mask, outcome == ENGINE_FAULT, outcome == ENGINE_CLEAN,
+			       mode, clean);
+		engine_watch_drift(e, mask, clean, cold, outcome == ENGINE_FAULT);
+	} else if (outcome != ENGINE_INFRA) {
+		search_observe_untestable(e->search, mask, false);
+	}
+}
+
+void engine_look(Engine *e)
+{
+	g_free(e->top);
+	guint n;
+	e->top = search_ranking(e->search, search_n_hypotheses(e->search), &n);
+	e->entropy = 0;
+	for (guint i = 0; i < n; i++)
+		if (e->top[i].probability > 0)
+			e->entropy -= e->top[i].probability * log2(e->top[i].probability);
+	e->n_top = MIN(n, TOP);
+	search_rates(e->search, &e->rates);
+}
+
+void engine_tell_leader(Engine *e, unsigned trial)
+{
+	if (!e->n_top)
+		return;
+	const SearchHypothesis *h = &e->top[0];
+	bool same =
+		e->has_leading && e->leading.kind == h->kind && e->leading.members == h->members;
+	e->leading = *h;
+	e->has_leading = true;
+	if (same)
+		return;
+	engine_emit(e, json_pack("{s:s, s:i, s:s, s:o, s:f}", "event", "leader", "trial",
+				 (int)trial, "kind", engine_hypothesis_kind(h->kind), "members",
+				 engine_names_of(e, h->members), "probability", h->probability));
+}
+
+static json_t *hypothesis(const Engine *e, const SearchHypothesis *h)
+{
+	return json_pack("{s:s, s:o, s:f}", "kind", engine_hypothesis_kind(h->kind), "members",
+			 engine_names_of(e, h->members), "probability", h->probability);
+}
+
+static json_t *ranking(const Engine *e, const SearchHypothesis *all, guint n)
+{
+	json_t *out = json_array();
+	for (guint i = 0; i < n; i++)
+		json_array_append_new(out, hypothesis(e, &all[i]));
+	return out;
+}
+
+static json_t *marginals(Engine *e)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
+		json_array_append_new(out, json_real(search_marginal(e->search, i)));
+	return out;
+}
+
+StorePosterior *engine_posterior(Engine *e, unsigned trial)
+{
+	if (!e->n_top)
+		return NULL;
+	StorePosterior *p = g_new0(StorePosterior, 1);
+	p->trial = trial;
+	p->kind = g_strdup(engine_hypothesis_kind(e->top[0].kind));
+	p->members = e->top[0].members;
+	p->probability = e->top[0].probability;
+	p->q_mean = e->rates.q_mean;
+	p->q_low = e->rates.q_low;
+	p->q_high = e->rates.q_high;
+	p->e_mean = e->rates.e_mean;
+	p->e_low = e->rates.e_low;
+	p->e_high = e->rates.e_high;
+	p->ranking = ranking(e, e->top, e->n_top);
+	p->marginals = marginals(e);
+	return p;
+}
+
+/* ---- the verdict ---- */
+
+static const char *verdict_kind(SearchVerdictKind kind)
+{
+	switch (kind) {
+	case SEARCH_VERDICT_CAUSE:
+		return "cause";
+	case SEARCH_VERDICT_NONE:
+		return "none";
+	default:
+		return "inconclusive";
+	}
+}
+
+static json_t *details(Engine *e, const SearchVerdict *v)
+{
+	const SearchRates *r = &e->rates;
+	guint n;
+	g_autofree SearchHypothesis *best = search_ranking(e->search, LISTED, &n);
+	json_t *untestable = json_array();
+	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
+		json_array_append_new(
+			untestable, json_pack("{s:s, s:f}", "candidate", e->campaign->candidates[i],
+					      "probability", search_poison(e->search, i)));
+	return json_pack("{s:o, s:o, s:o, s:{s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f}}, s:b, s:i, s:o}",
+			 "leading", hypothesis(e, &v->leading), "ranking", ranking(e, best, n),
+			 "marginals", marginals(e), "rates", "q", "mean", r->q_mean, "low",
+			 r->q_low, "high", r->q_high, "e", "mean", r->e_mean, "low", r->e_low,
+			 "high", r->e_high, "cold_differs", (int)v->cold_differs, "hypotheses",
+			 (int)search_n_hypotheses(e->search), "untestable", untestable);
+}
+
+static char *reason_of(const SearchVerdict *v, const char *budget)
+{
+	return budget ? g_strdup_printf("the budget of %s was used up first; %s", budget, v->reason)
+		      : g_strdup(v->reason);
+}
+
+/* A variant that was left out for the lab's failures must not decide anything. */
+static bool refuse_given_up(Engine *e, const SearchVerdict *v, const char *budget, GError **error)
+{
+	if (!e->given_up->len || v->kind == SEARCH_VERDICT_CAUSE || budget)
+		return false;
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
+		    "%s: no verdict, because the lab failed with %u variants (%s, …). 'kexsect "
+		    "run' tries them again; %s/jobs.log says more",
+		    e->run->slug, e->given_up->len, (char *)e->given_up->pdata[0], e->run->dir);
+	return true;
+}
+
+bool engine_conclude(Engine *e, const char *budget, GError **error)
+{
+	SearchVerdict v;
+	search_verdict(e->search, &v);
+	engine_look(e);
+	if (v.kind != SEARCH_VERDICT_INCONCLUSIVE)
+		budget = NULL;
+	if (refuse_given_up(e, &v, budget, error))
+		return false;
+	g_autofree char *reason = reason_of(&v, budget);
+	g_autoptr(StoreVerdict) out = g_new0(StoreVerdict, 1);
+	out->kind = g_strdup(verdict_kind(v.kind));
+	out->effect = g_strdup(v.effect == SEARCH_CURES ? "cures" : "causes");
+	out->members = v.members;
+	out->probability = CLAMP(v.probability, 0, 1);
+	out->why = g_strdup(budget ? "budget" : search_why_name(v.why));
+	out->reason = g_steal_pointer(&reason);
+	out->details = details(e, &v);
+	StoreTimes times = engine_times(e);
+	if (!store_set_times(e->store, e->sitting, &times, error) ||
+	    !store_finish(e->store, e->run->id, out, error))
+		return false;
+	e->finished = true;
+	engine_tell_verdict(e, out);
+	return true;
+}
+
+void engine_tell_verdict(Engine *e, const StoreVerdict *v)
+{
+	engine_emit(e, json_pack("{s:s, s:s, s:s, s:s, s:o, s:f, s:s, s:o}", "event", "verdict",
+				 "run", e->run->slug, "kind", v->kind, "effect", v->effect,
+				 "members", engine_names_of(e, v->members), "probability",
+				 v->probability, "why", v->why, "reason", kx_json_text(v->reason)));
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the engine. */
+#pragma once
+
+#include "base/json.h"
+#include "base/proc.h"
+#include "engine/engine.h"
+#include "search/search.h"
+#include "store/store.h"
+
+/* What applies with what (matrix.c): masks over the campaign's candidates. */
+typedef struct {
+	uint64_t *depends; /* one per candidate */
+	GArray *conflicts; /* of uint64_t: sets, usually pairs, that do not apply together */
+	json_t *document;  /* as computed; NULL: it was not */
+} EngineMatrix;
+
+/* ---- kernels that were built (builds.c) ---- */
+
+/* The newest usable result of building one variant in one way. */
+typedef struct {
+	bool launcher, clean;
+	SearchMask mask;
+	bool ok; /* false: unbuildable */
+	char *hash, *identity, *kernel, *vmlinux_sha256;
+} EngineKernel;
+
+/* ---- the job that runs (job.c) ---- */
+
+typedef enum { JOB_NONE, JOB_BUILD, JOB_BOOT } EngineJobKind;
+
+typedef struct {
+	EngineJobKind kind;
+	KxChild *child;
+	gint64 started_us, step_us; /* monotonic */
+	char *step, *detail;
+	double done, total; /* of a step that counts; total 0: it does not */
+	bool result_seen, result_ok;
+	char *result_why;  /* its own reason */
+	char *garbled_why; /* it said something that it must not; NULL: it did not */
+	bool silent;	   /* it said nothing for too long */
+	bool last_infra;   /* its last trial was infra, and counted */
+	bool ending;	   /* we told it to end: what it says from now on is not evidence */
+	bool retired;	   /* the batch was ended early, which is no failure */
+	guint silence_source;
+	unsigned silence_s;
+	/* a build */
+	bool launcher;
+	/* a boot */
+	unsigned first, boots, seen; /* numbers first…first+boots-1; trial lines so far */
+	double trials_s;	     /* sum of the trials' totals */
+	SearchMask mask;
+	bool clean;
+	char *mode;
+	char *purpose;
+	bool until_fault;
+	const EngineKernel *kernel;
+} EngineJob;
+
+/* ---- views (view.c and view_*.c) ---- */
+
+typedef struct Engine Engine;
+
+/* A way to show what happens. A new one is one file and one line in view.c. */
+typedef struct {
+	const char *name;
+	/* Something happened: an object with "event": campaign, build, trial, leader, note, verdict
+	 * (step with `verbose`). */
+	void (*event)(Engine *e, const json_t *event);
+	/* Some times a second; NULL: not a live view. */
+	void (*tick)(Engine *e);
+	/* Takes what is drawn off the screen; NULL: nothing is. */
+	void (*clear)(void);
+} EngineView;
+
+extern const EngineView engine_view_terminal, engine_view_plain, engine_view_json,
+	engine_view_quiet;
+void engine_view_begin(Engine *e);
+void engine_view_end(Engine *e);
+/* Gives the event (and frees it) to the view. */
+void engine_emit(Engine *e, json_t *event);
+/* An event that stays: to the store, to the view, and as a message when it is a warning. */
+void engine_note(Engine *e, const char *level, const char *kind, unsigned trial, const char *format,
+		 ...) G_GNUC_PRINTF(5, 6);
+
+/* ---- the engine ---- */
+
+struct Engine {
+	const Campaign *campaign;
+	const EngineOptions *options;
+	const TargetConfig *target;
+	Store *store;
+	StoreCampaign *run;
+	gint64 sitting;
+	int lock;
+	GMainLoop *loop;
+	guint step_source, cancel_source, heartbeat_source;
+	bool stopping; /* no new job */
+	bool finished; /* a verdict is in the store */
+	GError *error; /* why it stops */
+
+	Search *search;
+	EngineMatrix matrix;
+	SearchExperiment next; /* what the present job is for */
+	GPtrArray *kernels;    /* EngineKernel */
+	EngineKernel *launcher;
+	unsigned next_trial, next_build;
+	bool has_loaded;
+	SearchMask loaded;
+
+	/* counts of the run, over all sittings */
+	unsigned outcomes[6]; /* in the order of engine_outcomes */
+	unsigned boots;	      /* trials but infra: what the budget counts */
+	unsigned builds;      /* compiled variants */
+	GHashTable *history;  /* drift.c: what each variant gave, in order */
+	bool replaying;	      /* trials are read from the store, not made */
+	/* failures of the lab in this sitting */
+	unsigned infra;
+	GHashTable *in_a_row; /* variant key → count */
+	unsigned worked;      /* builds and trials that did work */
+	GPtrArray *given_up;  /* names of variants that the lab failed too often for */
+
+	/* time (times.c) */
+	gint64 began_us;
+	double before_s; /* of earlier sittings */
+	StoreTimes times;
+	GArray *boot_s, *build_s, *clean_s, *switch_s; /* double */
+
+	SearchHypothesis leading;
+	bool has_leading;
+	SearchHypothesis *top; /* best ones now, for the views */
+	guint n_top;
+	double entropy; /* bits that are missing */
+	SearchRates rates;
+
+	EngineJob job;
+	const EngineView *view;
+	guint view_source;
+};
+
+/* "fault", "clean", "hang", "panic", "noboot", "infra"; the index of a name, or -1. */
+extern const char *const engine_outcomes[6];
+int engine_outcome(const char *name);
+enum { ENGINE_FAULT, ENGINE_CLEAN, ENGINE_HANG, ENGINE_PANIC, ENGINE_NOBOOT, ENGINE_INFRA };
+
+/* Stops with an error (taken over); the first one wins. */
+void engine_fail(Engine *e, GError *error);
+/* Asks for the next step of the loop, after `delay_s`. */
+void engine_schedule(Engine *e, double delay_s);
+/* Counts a failure of the lab for a variant and schedules the retry, gives the variant up for this
+ * sitting, or stops. */
+void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what);
+void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
+
+/* names.c: "a + b", "no candidate" for 0; new string */
+char *engine_set_name(const Engine *e, SearchMask mask);
+char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h);
+const char *engine_hypothesis_kind(SearchHypothesisKind kind);
+json_t *engine_names_of(const Engine *e, SearchMask mask);
+json_t *engine_snapshot(const Campaign *c);
+
+/* choose.c: which run; takes the lock. Sets e->run, or e->finished when it has its verdict. */
+bool engine_choose_run(Engine *e, GError **error);
+/* resume.c: reads what there is, adopts evidence without a row, ends a job that was left. Before
+ * and after search exists. */
+bool engine_load(Engine *e, GError **error);
+bool engine_replay(Engine *e, GError **error);
+/* adopt.c: evidence folders without a row in `trials`. */
+bool engine_adopt(Engine *e, const GPtrArray *trials, GError **error);
+/* matrix.c */
+bool engine_make_search(Engine *e, GError **error);
+
+/* builds.c, boots.c: start the job that the experiment needs; false: *error, nothing runs. */
+EngineKernel *engine_kernel(Engine *e, SearchMask mask, bool clean, bool launcher);
+void engine_add_kernel(Engine *e, const StoreBuild *b);
+void engine_kernel_free(gpointer kernel);
+
+bool engine_start_build(Engine *e, SearchMask mask, bool clean, bool launcher, GError **error);
+void engine_build_line(Engine *e, const json_t *line);
+void engine_build_ended(Engine *e, int status);
+bool engine_start_boots(Engine *e, GError **error);
+void engine_boot_line(Engine *e, const json_t *line);
+void engine_boot_ended(Engine *e, int status);
+/* Records a trial and tells search; frees nothing. */
+bool engine_take_trial(Engine *e, StoreTrial *t, const json_t *faults, GError **error);
+
+/* job.c */
+bool engine_start_job(Engine *e, EngineJobKind kind, const char *name, const json_t *request,
+		      GError **error);
+void engine_stop_job(Engine *e, bool retire);
+/* "ended with status 3", "was killed by signal 9", "said something that is no JSON: …" */
+char *engine_job_failure(const EngineJob *j, int status);
+bool engine_end_orphan(Engine *e, GError **error);
+
+/* belief.c */
+void engine_observe(Engine *e, SearchMask mask, int outcome, bool cold, bool clean);
+StorePosterior *engine_posterior(Engine *e, unsigned trial);
+void engine_look(Engine *e); /* refreshes e->top, e->entropy, e->rates */
+void engine_tell_leader(Engine *e, unsigned trial);
+/* Records the verdict; `budget`: the part of it that ended the search, or NULL. */
+bool engine_conclude(Engine *e, const char *budget, GError **error);
+void engine_tell_verdict(Engine *e, const StoreVerdict *v);
+
+/* budget.c */
+/* The part of the budget that is used up ("boots", …), or NULL. */
+const char *engine_budget_used(const Engine *e);
+void engine_costs(const Engine *e, GArray *built, SearchCosts *ret);
+/* Seconds to the verdict, roughly; < 0: no idea yet. */
+double engine_time_left(const Engine *e);
+/* drift.c */
+void engine_watch_drift(Engine *e, SearchMask mask, bool clean, bool cold, bool fault);
+
+/* times.c */
+void engine_spend_build(Engine *e, const json_t *seconds);
+void engine_spend_trial(Engine *e, const json_t *seconds);
+void engine_spend_wait(Engine *e, double seconds);
+/* The sitting so far, with the running job counted as what it does. */
+StoreTimes engine_times(const Engine *e);
+double engine_elapsed(const Engine *e); /* of the whole run */
+double engine_median(const GArray *of, double fallback);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loop: ask search, build, boot, until there is a verdict or a reason to stop. */
+#include "engine/engine-internal.h"
+
+#include <glib-unix.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+
+#define HEARTBEAT_S 30
+
+/* ---- stopping ---- */
+
+static void stop(Engine *e)
+{
+	e->stopping = true;
+	g_clear_handle_id(&e->step_source, g_source_remove);
+	if (e->job.child)
+		engine_stop_job(e, false);
+	else
+		g_main_loop_quit(e->loop);
+}
+
+void engine_fail(Engine *e, GError *error)
+{
+	if (e->error)
+		g_error_free(error);
+	else
+		e->error = error;
+	stop(e);
+}
+
+static gboolean on_cancel(int fd, GIOCondition condition, gpointer data)
+{
+	Engine *e = data;
+	e->cancel_source = 0;
+	if (e->job.child)
+		g_message("stopping (the present job is told to end; once more kills)");
+	engine_fail(e, g_error_new(KX_ERROR, KX_ERROR_CANCELLED,
+				   "%s: stopped; 'kexsect run %s' goes on where it stopped",
+				   e->run->slug, e->campaign->path));
+	return G_SOURCE_REMOVE;
+}
+
+/* ---- one step ---- */
+
+/* The launcher's kernel is the base, unless the target brings one of its own. */
+static bool needs_launcher(const Engine *e)
+{
+	const char *own = e->target->launcher.kernel;
+	return e->campaign->mode == BOOT_KEXEC && (!own || g_str_equal(own, "base"));
+}
+
+static bool finish(Engine *e, const char *budget, GError **error)
+{
+	if (!engine_conclude(e, budget, error))
+		return false;
+	stop(e);
+	return true;
+}
+
+static void tell_experiment(Engine *e)
+{
+	const SearchExperiment *x = &e->next;
+	engine_emit(e, json_pack("{s:s, s:s, s:o, s:s, s:b, s:i, s:s, s:f, s:f}", "event",
+				 "experiment", "purpose", search_purpose_name(x->purpose),
+				 "variant", engine_names_of(e, x->variant), "mode",
+				 x->mode == SEARCH_COLD ? "cold" : "kexec", "clean",
+				 (int)x->clean_build, "boots", (int)x->boots, "reason", x->reason,
+				 "bits", x->bits, "seconds_left", engine_time_left(e)));
+}
+
+/* Search stops by itself when the budget does not allow what it would do next. */
+static const char *budget_in_the_way(Engine *e, SearchCosts *costs)
+{
+	SearchVerdict v;
+	SearchExperiment x;
+	const char *which = costs->boots_left < 100   ? "boots"
+			    : costs->builds_left < 10 ? "builds"
+						      : "hours";
+	search_verdict(e->search, &v);
+	if (v.kind != SEARCH_VERDICT_INCONCLUSIVE || v.why != SEARCH_WHY_UNFINISHED)
+		return NULL;
+	costs->boots_left = costs->builds_left = SEARCH_UNLIMITED;
+	costs->seconds_left = G_MAXDOUBLE;
+	return search_next(e->search, costs, &x) == SEARCH_EXPERIMENT ? which : NULL;
+}
+
+/* True when there is an experiment in e->next; false: *error, or it is over. */
+static bool ask(Engine *e, GError **error)
+{
+	SearchCosts costs;
+	g_autoptr(GArray) built = g_array_new(FALSE, FALSE, sizeof(SearchMask));
+	const char *budget = engine_budget_used(e);
+	if (budget) {
+		finish(e, budget, error);
+		return false;
+	}
+	engine_costs(e, built, &costs);
+	if (search_next(e->search, &costs, &e->next) == SEARCH_DONE) {
+		finish(e, budget_in_the_way(e, &costs), error);
+		return false;
+	}
+	tell_experiment(e);
+	return true;
+}
+
+static bool experiment(Engine *e, GError **error)
+{
+	const SearchExperiment *x = &e->next;
+	EngineKernel *k = engine_kernel(e, x->variant, x->clean_build, false);
+	if (!k)
+		return engine_start_build(e, x->variant, x->clean_build, false, error);
+	if (k->ok)
+		return engine_start_boots(e, error);
+	/* The usual build of it worked, so search knows nothing of this yet. */
+	g_autofree char *name = engine_set_name(e, x->variant);
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
+		    "%s: %s is asked for again although it does not build", e->run->slug, name);
+	return false;
+}
+
+static bool begin_search(Engine *e, GError **error)
+{
+	return engine_make_search(e, error) && engine_replay(e, error);
+}
+
+static bool advance(Engine *e, GError **error)
+{
+	if (needs_launcher(e)) {
+		e->launcher = engine_kernel(e, 0, false, true);
+		if (!e->launcher || !e->launcher->ok)
+			return engine_start_build(e, 0, false, true, error);
+	}
+	if (!e->search && !begin_search(e, error))
+		return false;
+	return ask(e, error) && experiment(e, error);
+}
+
+static gboolean on_step(gpointer data)
+{
+	Engine *e = data;
+	g_autoptr(GError) error = NULL;
+	e->step_source = 0;
+	if (!advance(e, &error) && error)
+		engine_fail(e, g_steal_pointer(&error));
+	return G_SOURCE_REMOVE;
+}
+
+void engine_schedule(Engine *e, double delay_s)
+{
+	if (!e->stopping && !e->step_source)
+		e->step_source = g_timeout_add((guint)(delay_s * 1000), on_step, e);
+}
+
+static gboolean on_heartbeat(gpointer data)
+{
+	Engine *e = data;
+	g_autoptr(GError) error = NULL;
+	StoreTimes times = engine_times(e);
+	if (!store_set_times(e->store, e->sitting, &times, &error)) {
+		e->heartbeat_source = 0;
+		engine_fail(e, g_steal_pointer(&error));
+		return G_SOURCE_REMOVE;
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+/* ---- a sitting ---- */
+
+static void init(Engine *e, const Campaign *c, const EngineOptions *options)
+{
+	*e = (Engine){.campaign = c, .options = options, .target = c->targets[0], .lock = -1};
+	e->began_us = g_get_monotonic_time();
+	e->kernels = g_ptr_array_new_with_free_func(engine_kernel_free);
+	e->given_up = g_ptr_array_new_with_free_func(g_free);
+	e->in_a_row = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	e->history = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					   (GDestroyNotify)g_byte_array_unref);
+	e->boot_s = g_array_new(FALSE, FALSE, sizeof(double));
+	e->build_s = g_array_new(FALSE, FALSE, sizeof(double));
+	e->clean_s = g_array_new(FALSE, FALSE, sizeof(double));
+	e->switch_s = g_array_new(FALSE, FALSE, sizeof(double));
+	e->next_trial = e->next_build = 1;
+	e->loop = g_main_loop_new(NULL, FALSE);
+}
+
+static void clear(Engine *e)
+{
+	g_clear_handle_id(&e->step_source, g_source_remove);
+	g_clear_handle_id(&e->cancel_source, g_source_remove);
+	g_clear_handle_id(&e->heartbeat_source, g_source_remove);
+	search_free(e->search);
+	g_free(e->matrix.depends);
+	g_clear_pointer(&e->matrix.conflicts, g_array_unref);
+	json_decref(e->matrix.document);
+	g_free(e->top);
+	g_array_unref(e->boot_s);
+	g_array_unref(e->build_s);
+	g_array_unref(e->clean_s);
+	g_array_unref(e->switch_s);
+	g_hash_table_unref(e->history);
+	g_hash_table_unref(e->in_a_row);
+	g_ptr_array_unref(e->given_up);
+	g_ptr_array_unref(e->kernels);
+	store_campaign_free(e->run);
+	store_free(e->store);
+	if (e->lock >= 0)
+		close(e->lock);
+	g_main_loop_unref(e->loop);
+	g_clear_error(&e->error);
+}
+
+static bool prepare(Engine *e, GError **error)
+{
+	static const char *const folders[] = {"requests", "trials"};
+	for (guint i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autofree char *path = g_build_filename(e->run->dir, folders[i], NULL);
+		if (!kx_mkdir(path, error))
+			return false;
+	}
+	g_autoptr(json_t) config = engine_snapshot(e->campaign);
+	if (!store_set_config(e->store, e->run->id, config, error) ||
+	    !store_set_state(e->store, e->run->id, STORE_RUNNING, "", error))
+		return false;
+	e->sitting = store_begin_sitting(e->store, e->run->id, error);
+	return e->sitting && engine_load(e, error);
+}
+
+static void sit(Engine *e)
+{
+	kx_catch_signals();
+	e->cancel_source = g_unix_fd_add(kx_cancel_fd(), G_IO_IN, on_cancel, e);
+	e->heartbeat_source = g_timeout_add_seconds(HEARTBEAT_S, on_heartbeat, e);
+	if (e->campaign->target_names_count > 1)
+		engine_note(e, "info", "targets", 0, "only the first of %u targets is used, %s",
+			    e->campaign->target_names_count, e->target->name);
+	engine_schedule(e, 0);
+	if (!e->stopping)
+		g_main_loop_run(e->loop);
+}
+
+/* Leaves the run in a state that says how it ended, as far as the store still works. */
+static void close_sitting(Engine *e)
+{
+	StoreTimes times = engine_times(e);
+	g_autoptr(GError) error = NULL;
+	bool stopped = g_error_matches(e->error, KX_ERROR, KX_ERROR_CANCELLED);
+	if (store_set_times(e->store, e->sitting, &times, &error) && !e->finished)
+		store_set_state(e->store, e->run->id, stopped ? STORE_STOPPED : STORE_FAILED,
+				e->error ? e->error->message : "", &error);
+	if (error && !e->error)
+		e->error = g_steal_pointer(&error);
+}
+
+/* Tells the verdict that is in the store to those who make the report. */
+static int hand_over(Engine *e, GError **error)
+{
+	g_autoptr(StoreVerdict) v = store_verdict(e->store, e->run->id, error);
+	if (!v)
+		return 1;
+	g_autoptr(GError) why = NULL;
+	g_autoptr(StoreCampaign) run = store_find_campaign(e->store, e->run->slug, &why);
+	if (run && e->options->finished &&
+	    !e->options->finished(e->store, run, e->options->user, &why))
+		g_warning("the report could not be made: %s", why ? why->message : "?");
+	return g_str_equal(v->kind, "inconclusive") ? 1 : 0;
+}
+
+static int already_finished(Engine *e, GError **error)
+{
+	g_autoptr(StoreVerdict) v = store_verdict(e->store, e->run->id, error);
+	if (!v)
+		return 1;
+	g_message("%s is finished; --again begins a new run", e->run->slug);
+	engine_tell_verdict(e, v);
+	return hand_over(e, error);
+}
+
+static int work(Engine *e, GError **error)
+{
+	if (!prepare(e, error))
+		return 1;
+	sit(e);
+	close_sitting(e);
+	if (e->error) {
+		g_propagate_error(error, g_steal_pointer(&e->error));
+		return 1;
+	}
+	return hand_over(e, error);
+}
+
+int engine_run(const Campaign *c, const EngineOptions *options, GError **error)
+{
+	Engine e;
+	int status = 1;
+	init(&e, c, options);
+	e.store = store_open(options->results, STORE_WRITE, error);
+	if (e.store && engine_choose_run(&e, error)) {
+		engine_view_begin(&e);
+		status = e.finished ? already_finished(&e, error) : work(&e, error);
+		engine_view_end(&e);
+	}
+	clear(&e);
+	return status;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One line per event on standard output, for logs. */
+#include "engine/engine-internal.h"
+
+#include <stdio.h>
+
+static char *clock_text(double s)
+{
+	unsigned t = (unsigned)s;
+	return g_strdup_printf("%2u:%02u:%02u", t / 3600, t / 60 % 60, t % 60);
+}
+
+static char *joined(const json_t *names, const char *nothing)
+{
+	GString *out = g_string_new(NULL);
+	size_t i;
+	json_t *name;
+	json_array_foreach (names, i, name)
+		g_string_append_printf(out, "%s%s", i ? " + " : "", json_string_value(name));
+	if (!out->len)
+		g_string_append(out, nothing);
+	return g_string_free(out, FALSE);
+}
+
+static void line(const json_t *o, const char *word, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void line(const json_t *o, const char *word, const char *format, ...)
+{
+	g_autofree char *at = clock_text(kx_json_num(o, "elapsed", 0));
+	printf("%s  %-8s ", at, word);
+	va_list args;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void on_build(const json_t *o)
+{
+	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
+	const char *status = kx_json_str(o, "status"), *reason = kx_json_str(o, "reason");
+	bool ok = g_str_equal(status, "ok");
+	line(o, "build", "%s%s: %s%s%s (%.1f s)",
+	     kx_json_bool(o, "launcher", false) ? "launcher" : names,
+	     kx_json_bool(o, "clean", false) ? ", clean" : "", status, ok ? "" : ": ",
+	     ok ? (kx_json_bool(o, "cached", false) ? ", from the cache" : "") : reason,
+	     kx_json_num(o, "seconds", 0));
+}
+
+static void on_trial(const json_t *o)
+{
+	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
+	line(o, "trial", "%4d  %-7s %s (%s%s, %s): %s (%.1f s)", (int)kx_json_int(o, "trial", 0),
+	     kx_json_str(o, "outcome"), names, kx_json_str(o, "mode"),
+	     kx_json_bool(o, "clean", false) ? ", clean build" : "", kx_json_str(o, "purpose"),
+	     kx_json_str(o, "reason"), kx_json_num(o, "seconds", 0));
+}
+
+static void on_leader(const json_t *o)
+{
+	g_autofree char *names = joined(json_object_get(o, "members"), kx_json_str(o, "kind"));
+	line(o, "leader", "%s, probability %.3f", names, kx_json_num(o, "probability", 0));
+}
+
+static void on_verdict(const json_t *o)
+{
+	g_autofree char *names = joined(json_object_get(o, "members"), "-");
+	line(o, "verdict", "%s: %s (probability %.4f)", kx_json_str(o, "kind"),
+	     kx_json_str(o, "reason"), kx_json_num(o, "probability", 0));
+	if (g_str_equal(kx_json_str(o, "kind"), "cause"))
+		line(o, "verdict", "%s %s the fault", names, kx_json_str(o, "effect"));
+}
+
+static void on_experiment(const json_t *o)
+{
+	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
+	line(o, "next", "%s, up to %d boots: %s", names, (int)kx_json_int(o, "boots", 0),
+	     kx_json_str(o, "reason"));
+}
+
+static void on_step(const json_t *o)
+{
+	const char *detail = kx_json_str(o, "detail");
+	line(o, "step", "%s: %s %s", kx_json_str(o, "job"), kx_json_str(o, "step"),
+	     detail ? detail : "");
+}
+
+static void event(Engine *e, const json_t *o)
+{
+	const char *name = kx_json_str(o, "event");
+	if (g_str_equal(name, "campaign"))
+		line(o, "run", "%s: %s", kx_json_str(o, "run"), kx_json_str(o, "title"));
+	else if (g_str_equal(name, "build"))
+		on_build(o);
+	else if (g_str_equal(name, "trial"))
+		on_trial(o);
+	else if (g_str_equal(name, "leader"))
+		on_leader(o);
+	else if (g_str_equal(name, "verdict"))
+		on_verdict(o);
+	else if (g_str_equal(name, "experiment") && e->options->verbose)
+		on_experiment(o);
+	else if (g_str_equal(name, "step"))
+		on_step(o);
+	else if (g_str_equal(name, "note") && g_str_equal(kx_json_str(o, "level"), "info"))
+		line(o, "note", "%s", kx_json_str(o, "text"));
+}
+
+const EngineView engine_view_plain = {.name = "plain", .event = event};
