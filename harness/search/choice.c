@@ -5,7 +5,8 @@
 #include <math.h>
 
 #define BATCHES_MAX 12
-#define BITS_MIN 3e-3	  /* the longest batch tells less than this: it tells nothing */
+#define BITS_SHARE 0.02 /* of the remaining doubt: an experiment that tells less tells nothing */
+#define DOUBT_MAX 0.15
 #define P_NEGLIGIBLE 1e-9 /* hypotheses below it are left out of the forecast */
 #define STARTS 3	  /* of the local search */
 #define STEPS 8
@@ -158,6 +159,7 @@ static void evaluate(Chooser *c, SearchMask v, Value *ret)
 static void appraise(Chooser *c, SearchMask v, Value *ret)
 {
 	const SearchCosts *costs = c->costs;
+	double most = 0;
 
 	*ret = (Value){.variant = v, .rate = -1};
 	ret->untestable = search_untestable(c->s, v);
@@ -171,17 +173,18 @@ static void appraise(Chooser *c, SearchMask v, Value *ret)
 			return;
 	}
 	evaluate(c, v, ret);
-	if (ret->bits[c->n_batches - 1] < BITS_MIN)
-		return;
 	for (guint b = 0; b < c->n_batches; b++) {
 		double seconds = costs ? ret->fixed_s + costs->boot_s * ret->boots[b] : 1;
 		double rate = (1 - ret->untestable) * ret->bits[b] / MAX(seconds, 1e-3);
 
+		most = MAX(most, ret->bits[b]);
 		if (rate > ret->rate * (1 + 1e-9)) {
 			ret->rate = rate;
 			ret->best = b;
 		}
 	}
+	if (most < BITS_SHARE * MIN(DOUBT_MAX, 1 - c->s->p[c->s->leader]))
+		ret->rate = -1;
 }
 
 /* Equal rates are common (equal weights): the seed decides, not the numbering. */

@@ -8,6 +8,7 @@
 #define CALIBRATION_BOOTS 3
 #define CALIBRATION_BATCH 32
 #define CONFIRM_CLEANS_MIN 2
+#define DIFFER_BOOTS 3	 /* times the boots needed: then what should fault in cold boots does not */
 #define DIFFER_FACTOR 20 /* Bayes factor at which cold and warm boots count as different */
 #define EARLY_PARENT 0.8 /* from here on the boots that the parent rule needs are weighed in */
 
@@ -112,10 +113,11 @@ static StopState calibrate_cures(Search *s, SearchExperiment *e, SearchVerdict *
 		double mass = silent_mass(s, SEARCH_H_EMPTY);
 
 		if (mass >= s->confidence) {
-			g_snprintf(
-				v->reason, sizeof(v->reason),
-				"the fault does not reproduce here: none in %u boots of the base",
-				boots);
+			g_snprintf(v->reason, sizeof(v->reason),
+				   "the fault does not reproduce here: none in %u boots of the "
+				   "base, so in "
+				   "fewer than %.3g %% of them",
+				   boots, 100 * s->q_detect);
 			return conclude(s, v, SEARCH_VERDICT_NONE, SEARCH_WHY_NO_FAULT, mass);
 		}
 	}
@@ -362,7 +364,7 @@ static StopState confirm_one(Search *s, const Hypothesis *h, SearchMask mask, gu
 
 	if (bad ? faults > 0 : cleans >= MAX(n, CONFIRM_CLEANS_MIN))
 		return STOP_SEARCH;
-	if (bad && confirm_kind(s) && cleans >= 2 * warm_boots_needed(s, h)) {
+	if (bad && confirm_kind(s) && cleans >= DIFFER_BOOTS * warm_boots_needed(s, h)) {
 		g_snprintf(v->reason, sizeof(v->reason),
 			   "%s faulted in the search, but not in %u cold boots",
 			   mask ? names : "the base", cleans);

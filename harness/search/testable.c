@@ -14,7 +14,7 @@
 #define LEAK_PERMANENT 0.02   /* a variant does not build for any other reason */
 #define LEAK_SPORADIC 0.1     /* one hang, panic or noboot for any other reason, per time */
 #define SUPERSET_TESTABLE 0.1 /* per variant that does not build contained in this one */
-#define SUPERSET_SPORADIC 0.3 /* the same per hang, panic or noboot of it */
+#define SUPERSET_SPORADIC 0.1 /* the same per hang, panic or noboot of it */
 #define SPORADIC_MAX 3	      /* then a variant that never gave an outcome is given up */
 #define SWEEPS 12
 #define UNTESTABLE_MAX 0.98
