@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How the document is made: what was read from the store, and the parts of the document. */
+#pragma once
+
+#include "report/report.h"
+#include "store/store.h"
+
+typedef struct {
+	StoreCampaign *run;
+	GPtrArray *candidates; /* StoreCandidate */
+	GPtrArray *builds;     /* StoreBuild */
+	GPtrArray *trials;     /* StoreTrial */
+	GPtrArray *posteriors; /* StorePosterior */
+	GPtrArray *faults;     /* StoreFault */
+	GPtrArray *events;     /* StoreEvent */
+	StoreVerdict *verdict; /* NULL: none yet */
+	StoreTimes times;
+	json_t *matrix, *environment; /* documents of these names; null when there is none */
+	StoreState state;	      /* a run that nobody works on any more is stopped */
+
+	GHashTable *variants; /* mask (guint64 *) → index + 1 in `masks` */
+	GArray *masks;	      /* of uint64_t: the base, what the answer needs, then as they came */
+	/* of the verdict, else of the last belief */
+	const char *leading_kind; /* set, none, empty; "" when nothing is known */
+	uint64_t leading;	  /* set: its members */
+	double leading_probability;
+} Model;
+
+/* ---- parts of the document (new references) ---- */
+
+json_t *model_variants(const Model *m);	   /* variants.c */
+json_t *model_trials(const Model *m);	   /* variants.c */
+json_t *model_evidence(const Model *m);	   /* claims.c: verdict.evidence */
+json_t *model_conflicts(const Model *m);   /* claims.c */
+json_t *model_hypotheses(const Model *m);  /* belief.c */
+json_t *model_history(const Model *m);	   /* belief.c */
+json_t *model_rates(const Model *m);	   /* belief.c; NULL: nothing was observed */
+json_t *model_candidates(const Model *m);  /* belief.c */
+json_t *model_faults(const Model *m);	   /* evidence.c */
+json_t *model_repeat(const Model *m);	   /* repeat.c */
+json_t *model_environment(const Model *m); /* repeat.c */
+/* "COMMAND ARGUMENT", the argument quoted for the shell where it must be (repeat.c). */
+char *model_command(const char *command, const char *argument);
+
+/* ---- helpers (build.c) ---- */
+
+json_t *model_names(const Model *m, uint64_t mask);
+bool model_cures(const Model *m);
+/* `mask` with all that it depends on. */
+uint64_t model_closure(const Model *m, uint64_t mask);
+/* Index in `masks`; -1. */
+int model_variant(const Model *m, uint64_t mask);
+/* "2026-11-22T14:41:07Z"; NULL for 0. */
+char *model_time(gint64 us);
+/* A new string, valid UTF-8, of at most MODEL_TEXT_MAX bytes and "…". */
+json_t *model_text(const char *text);
+#define MODEL_TEXT_MAX 4096
+/* A number in 0…1. */
+json_t *model_probability(double p);
+/* Sets it unless it is "" or NULL: what is not known is absent. */
+void model_set_text(json_t *object, const char *key, const char *text);
+/* `path` relative to the run's folder; NULL when it is not below it. */
+char *model_link(const Model *m, const char *path);
+/* At most `max` bytes of a file from its start; NULL when it cannot be read. */
+char *model_read(const char *folder, const char *name, size_t max, size_t *ret_len);
+/* The first trial of a variant (-1: of any) with this outcome and an evidence folder; NULL. */
+const StoreTrial *model_example(const Model *m, int variant, const char *outcome);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The document: how to do it again, and on what it was done. */
+#include "model.h"
+
+#include <string.h>
+
+#include "campaign/campaign.h"
+
+#define COMMAND_MAX 4096u
+#define CONFIG_MAX (4u << 20)
+
+/* ---- commands ---- */
+
+char *model_command(const char *command, const char *argument)
+{
+	/* plain words stay as people write them */
+	const char *plain =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/+,:=@%";
+	g_autofree char *q =
+		argument[strspn(argument, plain)] == '\0' && *argument && *argument != '-'
+			? g_strdup(argument)
+			: g_shell_quote(argument);
+	return g_strdup_printf("%s %s", command, q);
+}
+
+/* What the evidence folder itself says, else the job's command. */
+static char *trial_command(const StoreTrial *t)
+{
+	g_autofree char *said = model_read(t->evidence, "repeat", COMMAND_MAX, NULL);
+	g_auto(GStrv) lines = g_strsplit(said ? said : "", "\n", -1);
+	for (char **l = lines; *l; l++) {
+		if (**l && **l != '#')
+			return g_strdup(*l);
+	}
+	g_autofree char *request = g_build_filename(t->evidence, "request.json", NULL);
+	return model_command("kexsect job boot", request);
+}
+
+/* A mailbox for git am, or a plain diff. */
+static char *apply_command(const char *file)
+{
+	g_autofree char *start = model_read(file, NULL, 5, NULL);
+	bool mail = start && g_str_has_prefix(start, "From ");
+	return model_command(mail ? "git am" : "git apply --index", file);
+}
+
+static void append_fixtures(const Model *m, json_t *out)
+{
+	const json_t *told = json_object_get(m->run->config, "series");
+	const char *path =
+		json_is_object(told) ? kx_json_str(told, "file") : json_string_value(told);
+	g_autoptr(Series) series =
+		path && g_path_is_absolute(path) ? series_load(path, NULL) : NULL;
+	size_t i;
+	json_t *x;
+	json_array_foreach (json_object_get(m->run->config, "fixtures"), i, x) {
+		const char *name =
+			json_is_string(x) ? json_string_value(x) : kx_json_str(x, "name");
+		const char *file = json_is_object(x) ? kx_json_str(x, "file") : NULL;
+		const Patch *patch = !file && series && name ? series_find(series, name) : NULL;
+		if (patch)
+			file = patch->file;
+		if (file) {
+			g_autofree char *command = apply_command(file);
+			json_array_append_new(out, model_text(command));
+		}
+	}
+}
+
+/* The patches of the answer on top of the fixtures, in the order of the series. */
+static json_t *apply(const Model *m)
+{
+	json_t *out = json_array();
+	append_fixtures(m, out);
+	uint64_t mask = strcmp(m->leading_kind, "set") == 0 ? model_closure(m, m->leading) : 0;
+	for (guint i = 0; i < m->candidates->len && i < 64; i++) {
+		const StoreCandidate *c = m->candidates->pdata[i];
+		if (!(mask >> i & 1) || *c->file == '\0')
+			continue;
+		g_autofree char *command = apply_command(c->file);
+		json_array_append_new(out, model_text(command));
+	}
+	return out;
+}
+
+json_t *model_repeat(const Model *m)
+{
+	json_t *o = json_object();
+	const char *file = kx_json_str(m->run->config, "file");
+	const StoreTrial *fault = model_example(m, model_variant(m, 0), "fault");
+	bool set = strcmp(m->leading_kind, "set") == 0;
+	int answer = model_variant(m, model_cures(m) && set ? model_closure(m, m->leading) : 0);
+	const StoreTrial *clean = model_example(m, answer, "clean");
+	g_autofree char *run = model_command("kexsect run --again", file ? file : m->run->name);
+	json_object_set_new(o, "run", model_text(run));
+	if (!fault)
+		fault = model_example(m, -1, "fault");
+	if (fault) {
+		g_autofree char *command = trial_command(fault);
+		json_object_set_new(o, "trial", model_text(command));
+	}
+	if (clean) {
+		g_autofree char *command = trial_command(clean);
+		json_object_set_new(o, "trial_clean", model_text(command));
+	}
+	json_object_set_new(o, "apply", apply(m));
+	return o;
+}
+
+/* ---- environment ---- */
+
+static void append_named(json_t *out, const char *name, const char *value)
+{
+	if (!value || *value == '\0')
+		return;
+	json_t *o = json_object();
+	json_object_set_new(o, "name", model_text(name));
+	json_object_set_new(o, "value", model_text(value));
+	json_array_append_new(out, o);
+}
+
+/* The value of KEY="…" in a .config; NULL when it has none. */
+static char *config_text(const char *config, const char *key)
+{
+	const char *at = config ? strstr(config, key) : NULL;
+	const char *begin = at ? at + strlen(key) : NULL;
+	const char *end = begin ? strchr(begin, '"') : NULL;
+	return end ? g_strndup(begin, (gsize)(end - begin)) : NULL;
+}
+
+/* Kconfig writes down what it was configured with (init/Kconfig, CC_VERSION_TEXT: v4.18 and later)
+ * and, in its third line, which kernel it is. */
+static void append_compiler(const Model *m, json_t *out)
+{
+	for (guint i = 0; i < m->builds->len; i++) {
+		const StoreBuild *b = m->builds->pdata[i];
+		g_autofree char *config =
+			*b->artifacts ? model_read(b->artifacts, "config", CONFIG_MAX, NULL) : NULL;
+		if (!config)
+			continue;
+		g_auto(GStrv) lines = g_strsplit(config, "\n", 4);
+		g_autofree char *compiler = config_text(config, "CONFIG_CC_VERSION_TEXT=\"");
+		if (g_strv_length(lines) >= 3 && g_str_has_prefix(lines[2], "# Linux/")) {
+			char *end = strstr(lines[2], " Kernel Configuration");
+			if (end)
+				*end = '\0';
+			append_named(out, "kernel", lines[2] + 2);
+		}
+		append_named(out, "compiler", compiler);
+		return;
+	}
+}
+
+/* What the run wrote down about itself: {"name": "value", …} or [{"name", "value"}, …]. */
+static void append_recorded(const Model *m, json_t *out)
+{
+	const char *key;
+	size_t i;
+	json_t *v;
+	json_object_foreach (m->environment, key, v)
+		append_named(out, key, json_string_value(v));
+	json_array_foreach (m->environment, i, v)
+		append_named(out, kx_json_str(v, "name"), kx_json_str(v, "value"));
+}
+
+json_t *model_environment(const Model *m)
+{
+	json_t *out = json_array();
+	append_recorded(m, out);
+	append_compiler(m, out);
+	return out;
+}
