@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* engine_driver WORLD RESULTS PROGRAM [again] [json|quiet|terminal]: runs the campaign of a world
+ * file ("candidates": [{"name", "depends", "conflicts"}], "confidence", "budget", "mode", …) with
+ * the engine. Prints "error CODE: text" on standard error when it fails. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "engine/engine.h"
+
+static unsigned copy_list(const json_t *from, const char *key, char ***ret)
+{
+	*ret = kx_json_strv(from, key);
+	return g_strv_length(*ret);
+}
+
+static void make_series(Campaign *c, Series *s, const json_t *world)
+{
+	size_t i;
+	json_t *one;
+	const json_t *all = json_object_get(world, "candidates");
+	s->path = (char *)"/lab/series.yaml";
+	s->patches_count = c->candidates_count = (unsigned)json_array_size(all);
+	s->patches = g_new0(Patch, s->patches_count);
+	c->candidates = g_new0(char *, s->patches_count + 1);
+	json_array_foreach (all, i, one) {
+		Patch *p = &s->patches[i];
+		p->name = g_strdup(kx_json_str(one, "name"));
+		p->title = g_strdup_printf("title of %s", p->name);
+		p->file = g_strdup_printf("/lab/%s.patch", p->name);
+		p->depends_count = copy_list(one, "depends", &p->depends);
+		p->conflicts_count = copy_list(one, "conflicts", &p->conflicts);
+		c->candidates[i] = g_strdup(p->name);
+	}
+}
+
+static void free_series(Campaign *c, Series *s)
+{
+	for (unsigned i = 0; i < s->patches_count; i++) {
+		Patch *p = &s->patches[i];
+		g_free(p->name);
+		g_free(p->title);
+		g_free(p->file);
+		g_strfreev(p->depends);
+		g_strfreev(p->conflicts);
+	}
+	g_free(s->patches);
+	g_strfreev(c->candidates);
+}
+
+static bool finished(Store *store, const StoreCampaign *run, gpointer user, GError **error)
+{
+	g_autofree char *path = g_build_filename(run->dir, "report", NULL);
+	return g_file_set_contents(path, store_state_name(run->state), -1, error);
+}
+
+static json_t *matrix(const Campaign *c, const char *cache, gpointer user, GError **error)
+{
+	json_t *doc = json_object_get(user, "matrix");
+	if (json_is_string(doc)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s", json_string_value(doc));
+		return NULL;
+	}
+	return json_deep_copy(doc);
+}
+
+static bool has(char **args, const char *word)
+{
+	return g_strv_contains((const char *const *)args, word);
+}
+
+int main(int argc, char **argv)
+{
+	kx_log_init("driver", false);
+	if (argc < 4)
+		return 2;
+	g_autoptr(json_t) w = kx_json_load(argv[1], NULL);
+	if (!w)
+		return 2;
+	const json_t *b = json_object_get(w, "budget");
+	Recipe base = {.name = (char *)"linux", .path = (char *)"/lab/linux.yaml"};
+	OracleConfig oracle = {.name = (char *)"oracle", .path = (char *)"/lab/oracle.yaml"};
+	TargetConfig target = {.name = (char *)"vm",
+			       .path = (char *)"/lab/vm.yaml",
+			       .launcher = {.kernel = (char *)"base"},
+			       .timeouts = {.trial = 5}};
+	TargetConfig *targets[] = {&target};
+	Series series = {0};
+	Campaign c = {.name = (char *)"lab",
+		      .title = (char *)"A lab",
+		      .path = (char *)"/lab/lab.yaml",
+		      .digest = (char *)kx_json_str(w, "digest"),
+		      .base = &base,
+		      .series = &series,
+		      .oracle = &oracle,
+		      .targets = targets,
+		      .target_names_count = 1,
+		      .effect = g_strcmp0(kx_json_str(w, "effect"), "causes") == 0 ? EFFECT_CAUSES
+										   : EFFECT_CURES,
+		      .search = {.confidence = kx_json_num(w, "confidence", 0.99),
+				 .seed = 1,
+				 .max_culprits = (unsigned)kx_json_int(w, "max_culprits", 2)},
+		      .budget = {.boots = (unsigned)kx_json_int(b, "boots", 1000),
+				 .builds = (unsigned)kx_json_int(b, "builds", 200),
+				 .hours = kx_json_num(b, "hours", 12)}};
+	make_series(&c, &series, w);
+	g_autofree char *cache = g_build_filename(argv[2], "cache", NULL);
+	EngineOptions o = {.results = argv[2],
+			   .cache = cache,
+			   .program = argv[3],
+			   .again = has(argv + 4, "again"),
+			   .verbose = has(argv + 4, "verbose"),
+			   .show = has(argv + 4, "json")    ? ENGINE_SHOW_JSON
+				   : has(argv + 4, "quiet") ? ENGINE_SHOW_QUIET
+				   : has(argv + 4, "auto")  ? ENGINE_SHOW_AUTO
+							    : ENGINE_SHOW_PLAIN,
+			   .matrix = json_object_get(w, "matrix") ? matrix : NULL,
+			   .finished = finished,
+			   .user = w,
+			   .retry_s = 0.01,
+			   .infra_limit = (unsigned)kx_json_int(w, "infra_limit", 0),
+			   .job_silence_s = (unsigned)kx_json_int(w, "silence_s", 0),
+			   .job_grace_s = (unsigned)kx_json_int(w, "grace_s", 0)};
+	g_autoptr(GError) error = NULL;
+	int status = engine_run(&c, &o, &error);
+	if (error)
+		fprintf(stderr, "error %d: %s\n", error->code, error->message);
+	free_series(&c, &series);
+	return status;
+}
