@@ -98,27 +98,17 @@ static void close_dependencies(Search *s, const SearchMask *depends)
 	}
 }
 
-/* A member that another member needs adds nothing to the set: the smaller set has the same variant.
+/*
+ * Smaller sets come first. So of the sets with one closure, which no variant tells apart, the one
+ * that stays has no member that another one needs.
  */
-static bool is_generating(const Search *s, SearchMask set)
-{
-	for (SearchMask rest = set; rest; rest &= rest - 1) {
-		SearchMask one = rest & -rest;
-
-		if (search_closure(s, set & ~one) & one)
-			return false;
-	}
-	return true;
-}
-
 static void add_set(Search *s, GArray *hypotheses, GHashTable *seen, SearchMask set)
 {
 	SearchMask closure = search_closure(s, set);
 	Hypothesis h = {SEARCH_H_SET, set, closure, 0};
 
-	if (!is_generating(s, set) || !search_is_valid(s, closure))
+	if (!search_is_valid(s, closure))
 		return;
-	/* Only a dependency cycle gets here twice with one closure; no variant tells them apart. */
 	if (!g_hash_table_add(seen, g_memdup2(&closure, sizeof(closure))))
 		return;
 	for (SearchMask rest = set; rest; rest &= rest - 1)

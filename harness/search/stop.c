@@ -30,10 +30,10 @@ static guint confirm_kind(const Search *s)
 
 static guint confirming(const Search *s, const guint *counts)
 {
-	guint need = confirm_kind(s), sum = 0;
+	guint kind = confirm_kind(s), sum = 0;
 
 	for (guint k = 0; k < BOOT_KINDS; k++)
-		sum += (k & need) == need ? counts[k] : 0;
+		sum += (k & kind) == kind ? counts[k] : 0;
 	return sum;
 }
 

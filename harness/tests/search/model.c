@@ -169,6 +169,45 @@ static void test_n_hypotheses(void **state)
 	assert_int_equal(search_n_hypotheses(s), 32 + 496 + 4960 + 2);
 }
 
+/* One trial at a time, last first: the same to the last bit. */
+static void test_order(void **state)
+{
+	SearchProblem p = {.n = 5, .max_size = 3, .seed = 7};
+	g_autoptr(Search) a = make(&p), b = make(&p);
+	static const SearchMask failed[] = {0x19, 0x1a, 0x0b, 0x1b};
+	SearchExperiment ea = {0}, eb = {0};
+	SearchCosts costs;
+	guint len;
+	g_autofree SearchHypothesis *ra = NULL, *rb = NULL;
+
+	search_costs_init(&costs);
+	for (guint k = 0; k < G_N_ELEMENTS(counts); k++)
+		search_observe(a, counts[k].variant, counts[k].faults, counts[k].cleans, k % 2,
+			       k % 3);
+	for (guint k = 0; k < G_N_ELEMENTS(failed); k++)
+		search_observe_untestable(a, failed[k], k % 2);
+	for (guint k = G_N_ELEMENTS(failed); k-- > 0;)
+		search_observe_untestable(b, failed[k], k % 2);
+	for (guint k = G_N_ELEMENTS(counts); k-- > 0;) {
+		for (guint t = 0; t < counts[k].cleans; t++)
+			search_observe(b, counts[k].variant, 0, 1, k % 2, k % 3);
+		for (guint t = 0; t < counts[k].faults; t++) {
+			search_observe(b, counts[k].variant, 1, 0, k % 2, k % 3);
+			search_marginal(b, 0); /* asking in between changes nothing */
+		}
+	}
+	ra = search_ranking(a, G_MAXUINT, &len);
+	rb = search_ranking(b, G_MAXUINT, &len);
+	for (guint i = 0; i < len; i++) {
+		assert_true(ra[i].kind == rb[i].kind && ra[i].members == rb[i].members);
+		assert_true(ra[i].probability == rb[i].probability);
+	}
+	for (SearchMask v = 0; v < 32; v++)
+		assert_true(search_untestable(a, v) == search_untestable(b, v));
+	assert_int_equal(search_next(a, &costs, &ea), search_next(b, &costs, &eb));
+	assert_true(ea.variant == eb.variant && ea.boots == eb.boots && ea.bits == eb.bits);
+}
+
 /* The worst that can be seen of the truth, again and again, leaves it possible. */
 static void test_truth_stays_possible(void **state)
 {
@@ -397,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enumeration),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_hypotheses),
 		cmocka_unit_test(test_n_hypotheses),
 		cmocka_unit_test(test_truth_stays_possible),

@@ -214,6 +214,7 @@ LabRun lab_run(const Lab *lab, const SearchProblem *p, bool log)
 	LabRun run = {0};
 	State st = {0};
 	SearchExperiment e;
+	SearchRates rates;
 
 	search_costs_init(&st.costs);
 	st.costs.boot_s = lab->boot_s > 0 ? lab->boot_s : 5;
@@ -256,10 +257,14 @@ LabRun lab_run(const Lab *lab, const SearchProblem *p, bool log)
 		st.costs.loaded = e.variant;
 	}
 	search_verdict(s, &run.verdict);
-	if (log)
+	search_rates(s, &rates);
+	if (log) {
+		printf("q %.2f (%.2f..%.2f), ε %.4f\n", rates.q_mean, rates.q_low, rates.q_high,
+		       rates.e_mean);
 		printf("verdict %d %s %#lx %.5f: %s (%u boots, %u builds)\n", run.verdict.kind,
 		       search_why_name(run.verdict.why), (unsigned long)run.verdict.members,
 		       run.verdict.probability, run.verdict.reason, run.boots, run.builds);
+	}
 	g_array_unref(st.trials);
 	g_array_unref(st.built);
 	g_hash_table_unref(st.booted);
