@@ -173,7 +173,7 @@ static void take_fault(const Fault *fault, gpointer user)
 	const OracleLine *l = LINE(j->lines, at);
 	const char *region;
 	OracleFault f = {
-		.source = l->seq >= 0 ? "kmsg" : "console",
+		.source = l->kmsg ? "kmsg" : "console",
 		.in_window = j->result->window_opened && at >= j->from && at < j->to,
 		.device_matches = oracle_rules_device(j->rules, fault),
 		.address_matches = oracle_rules_address(j->rules, fault, &region),
@@ -266,6 +266,7 @@ static bool has_died(const Judge *j)
 	case ORACLE_END_SILENT:
 	case ORACLE_END_DEADLINE:
 	case ORACLE_END_WATCHDOG:
+	case ORACLE_END_NO_FIRST_LINE:
 	case ORACLE_END_PANIC:
 	case ORACLE_END_RESET:
 		return true;

@@ -233,14 +233,33 @@ static GArray *additions(const GArray *console, guint from, guint to, const GArr
 	return extra;
 }
 
-GArray *oracle_lines_merge(const GArray *console, guint from, guint to, const GArray *kmsg,
+/* A copy of the ring buffer has no numbers, but no gaps either; what was overwritten before it is
+ * missing when it does not begin with the banner. */
+static void number_copy(GArray *kmsg)
+{
+	bool numbered = false;
+	for (guint i = 0; i < kmsg->len && !numbered; i++)
+		numbered = LINE(kmsg, i)->seq >= 0;
+	if (numbered || !kmsg->len || !LINE(kmsg, kmsg->len - 1)->timed)
+		return;
+	gint64 first = oracle_line_is_banner(LINE(kmsg, 0), NULL) ? 0 : 1;
+	for (guint i = 0; i < kmsg->len; i++)
+		LINE(kmsg, i)->seq = first + i;
+}
+
+GArray *oracle_lines_merge(const GArray *console, guint from, guint to, GArray *kmsg,
 			   bool *ret_complete)
 {
 	GArray *all = g_array_new(FALSE, FALSE, sizeof(OracleLine));
-	bool records = kmsg->len > 0 && LINE(kmsg, 0)->seq >= 0;
+	number_copy(kmsg);
+	bool records = false;
+	for (guint i = 0; i < kmsg->len; i++) {
+		LINE(kmsg, i)->kmsg = true;
+		records |= LINE(kmsg, i)->seq >= 0;
+	}
 	*ret_complete = false;
 	if (!records) {
-		/* Nothing, or a text without numbers: whichever shows more. */
+		/* Nothing, or a text without numbers and times: it cannot be placed. */
 		if (from < to)
 			g_array_append_vals(all, LINE(console, from), to - from);
 		else

@@ -6,8 +6,8 @@
 static const char *const outcomes[OUTCOME_MAX] = {"fault", "clean",  "hang",
 						  "panic", "noboot", "infra"};
 static const char *const ends[ORACLE_END_MAX] = {
-	"settled",  "panic",	    "silent",	       "deadline", "watchdog",	"reset",
-	"poweroff", "kexec_failed", "launcher_failed", "vm_died",  "cancelled",
+	"settled",  "panic",	     "silent",	     "deadline",	"watchdog",	"reset",
+	"poweroff", "no-first-line", "kexec-failed", "launcher-failed", "machine-died", "cancelled",
 };
 
 static int index_of(const char *name, const char *const *names, int count)

@@ -32,6 +32,7 @@ typedef struct {
 	gint64 seq;	 /* /dev/kmsg; -1: console */
 	bool timed;	 /* the time is its own */
 	bool echo;	 /* of the harness */
+	bool kmsg;	 /* not the console */
 	bool mute;	 /* its faults are known from the other source */
 } OracleLine;
 
@@ -51,5 +52,5 @@ bool oracle_has_jumped(const GArray *lines);
 
 /* Both sources in one order: the records of /dev/kmsg and, where those have gaps or end, the
  * console's lines. *ret_complete: no record is missing between the first and the last. */
-GArray *oracle_lines_merge(const GArray *console, guint from, guint to, const GArray *kmsg,
+GArray *oracle_lines_merge(const GArray *console, guint from, guint to, GArray *kmsg,
 			   bool *ret_complete);

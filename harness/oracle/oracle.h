@@ -30,16 +30,17 @@ typedef enum {
 const char *outcome_name(Outcome o);	     /* "fault", …; NULL when out of range */
 Outcome outcome_from_name(const char *name); /* OUTCOME_INVALID when unknown */
 
-/* How the one who watched the trial ended it. */
+/* How the one who watched the trial ended it. The names are those of target_end_name(). */
 typedef enum {
-	ORACLE_END_SETTLED,	 /* alive was seen and the settling time is over */
-	ORACLE_END_PANIC,	 /* a panic was seen on the console */
-	ORACLE_END_SILENT,	 /* no byte for the silence limit before alive */
-	ORACLE_END_DEADLINE,	 /* a clock ran out: boot or whole trial */
-	ORACLE_END_WATCHDOG,	 /* the watchdog device fired */
-	ORACLE_END_RESET,	 /* the machine reset itself */
-	ORACLE_END_POWEROFF,	 /* the machine switched itself off */
-	ORACLE_END_KEXEC_FAILED, /* the launcher said that kexec failed, or answered on after it */
+	ORACLE_END_SETTLED,	  /* alive was seen and the settling time is over */
+	ORACLE_END_PANIC,	  /* a panic or an Oops was seen on the console */
+	ORACLE_END_SILENT,	  /* no byte for the silence limit before alive */
+	ORACLE_END_DEADLINE,	  /* a clock ran out: boot or whole trial */
+	ORACLE_END_WATCHDOG,	  /* the watchdog device fired */
+	ORACLE_END_RESET,	  /* the machine reset itself */
+	ORACLE_END_POWEROFF,	  /* the machine switched itself off */
+	ORACLE_END_NO_FIRST_LINE, /* nothing came after kexec or power on */
+	ORACLE_END_KEXEC_FAILED,  /* the launcher said that kexec failed, or answered on after it */
 	ORACLE_END_LAUNCHER_FAILED, /* the launcher never answered */
 	ORACLE_END_VM_DIED,	    /* QEMU or libvirt failed */
 	ORACLE_END_CANCELLED,	    /* stopped on request */
@@ -47,7 +48,7 @@ typedef enum {
 	ORACLE_END_INVALID = -EINVAL,
 } OracleEnd;
 
-const char *oracle_end_name(OracleEnd e); /* "settled", …; NULL when out of range */
+const char *oracle_end_name(OracleEnd e); /* "settled", "kexec-failed", …; NULL: out of range */
 OracleEnd oracle_end_from_name(const char *name);
 
 /* The pattern of an OracleConfig without `alive`: the line that the agent prints on the console. */
@@ -62,7 +63,9 @@ typedef struct {
 	 * was ordered. 0 when it is not known: then banners and command lines tell launcher and
 	 * variant apart. */
 	size_t console_from;
-	const char *kmsg; /* records of /dev/kmsg of the variant, one per line; NULL: none came */
+	/* Of the variant: records of /dev/kmsg as read, one per line; or, from kernels before 3.5,
+	 * one copy of the ring buffer. NULL: none came. */
+	const char *kmsg;
 	size_t kmsg_len;
 	const char
 		*identity; /* that the banner must show: "kx" and 12 hex digits; NULL: any kernel */

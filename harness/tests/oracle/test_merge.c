@@ -4,11 +4,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "oracle/oracle.h"
 
 #define IDENTITY "kx3f2a5b6c7d8e"
@@ -187,6 +190,63 @@ static void test_same_fault_twice(void **state)
 	assert_int_equal(both->measures.faults, 2);
 }
 
+static void test_copy_of_ring_buffer(void **state)
+{
+	(void)state;
+	/* As klogctl gives it, with a console that lost and damaged lines. */
+	g_autoptr(GPtrArray) copy = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < records->len; i++) {
+		unsigned seq, us;
+		const char *r = g_ptr_array_index(records, i);
+		assert_int_equal(sscanf(r, "6,%u,%u,", &seq, &us), 2);
+		g_ptr_array_add(copy, g_strdup_printf("<6>[%5u.%06u] %s", us / 1000000,
+						      us % 1000000, strchr(r, ';') + 1));
+	}
+	g_autofree char *bad = g_strdup(console);
+	memcpy(strstr(bad, "fault addr 0x1ffde000"), "fault addr 0x1ffd7000", 21);
+	memset(strstr(bad, "[    0.671678]"), '#', 40);
+	g_autoptr(OracleResult) r = judge(bad, copy);
+	expect_three(r);
+	assert_string_equal(source_of(r, 0), "kmsg");
+}
+
+/* Whatever comes in: an outcome, and a clean one only with all its proofs. */
+static void test_hostile(void **state)
+{
+	(void)state;
+	g_autoptr(GRand) rand = g_rand_new_with_seed(4711);
+	size_t len = strlen(console);
+	for (int round = 0; round < 300; round++) {
+		g_autofree char *bad = g_strdup(console);
+		int hits = g_rand_int_range(rand, 0, 200);
+		for (int i = 0; i < hits; i++)
+			bad[g_rand_int_range(rand, 0, (gint32)len)] =
+				i % 3 ? (char)g_rand_int_range(rand, 1, 256) : '\n';
+		g_autoptr(GPtrArray) kmsg = g_ptr_array_new_with_free_func(g_free);
+		for (guint i = 0; round % 2 && i < records->len; i++) {
+			char *copy = g_strdup(g_ptr_array_index(records, i));
+			if (g_rand_int_range(rand, 0, 4) == 0)
+				copy[g_rand_int_range(rand, 0, (gint32)strlen(copy))] =
+					(char)g_rand_int_range(rand, 1, 256);
+			if (g_rand_int_range(rand, 0, 10) == 0)
+				g_free(copy);
+			else
+				g_ptr_array_add(kmsg, copy);
+		}
+		g_autoptr(OracleResult) r = judge(bad, kmsg);
+		assert_non_null(r->reason);
+		assert_non_null(outcome_name(r->outcome));
+		if (r->outcome == OUTCOME_CLEAN || r->outcome == OUTCOME_FAULT)
+			assert_true(r->identity_seen && r->alive_seen && r->window_opened);
+		if (r->outcome == OUTCOME_CLEAN)
+			assert_int_equal(r->measures.faults, 0);
+		g_autoptr(json_t) o = oracle_result_to_json(r, 20);
+		char *text = json_dumps(o, 0);
+		assert_non_null(text);
+		free(text);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -224,6 +284,8 @@ int main(void)
 		cmocka_unit_test(test_no_kmsg),
 		cmocka_unit_test(test_no_console),
 		cmocka_unit_test(test_same_fault_twice),
+		cmocka_unit_test(test_copy_of_ring_buffer),
+		cmocka_unit_test(test_hostile),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
