@@ -327,6 +327,8 @@ static bool run_boot(Boot *b, TargetResult *r, GError **error)
 	target_step(b->t, "stop");
 	drain_console(b);
 	b->t->ops->stop(b->t);
+	if (link.warm && b->watch.end == TARGET_END_LAUNCHER_FAILED)
+		b->t->ops->distrust(b->t);
 	fill_result(b, r);
 	r->seconds.stop = seconds(now_us() - over);
 	r->seconds.total = seconds(now_us() - start);

@@ -43,6 +43,9 @@ typedef struct TargetOps {
 	/* Ends the machine, or resets it to where start_launcher can begin; fine when it is not
 	 * running. */
 	void (*stop)(Target *t);
+	/* The launcher that it gave did not answer: the next one must not come from the same state.
+	 */
+	void (*distrust)(Target *t);
 	void (*close)(Target *t);
 	/* Adds its lines to a preflight. */
 	void (*check)(const TargetConfig *config, const char *cache, GPtrArray *checks);

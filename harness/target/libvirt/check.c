@@ -54,8 +54,7 @@ static void check_domain(const TargetConfig *c, virConnectPtr conn, GPtrArray *c
 			   .console = "/console",
 			   .agent = "/agent"};
 	g_autofree char *xml = domain_xml(&spec, &e);
-	char *line = xml ? virConnectDomainXMLToNative(conn, "qemu-argv", xml, 0)
-			 : NULL;
+	char *line = xml ? virConnectDomainXMLToNative(conn, "qemu-argv", xml, 0) : NULL;
 	if (xml && !line)
 		libvirt_failed(&e, "the machine's description");
 	target_check_add(checks, "machine", line != NULL,

@@ -31,8 +31,10 @@ static void add_boot(GString *s, const DomainSpec *d)
 	add(s, "    <kernel>%s</kernel>\n    <initrd>%s</initrd>\n", d->kernel, d->initrd);
 	add(s, "    <cmdline>%s</cmdline>\n  </os>\n", d->cmdline);
 	/* interrupt remapping needs the I/O APIC in QEMU; without KVM it is there anyway */
-	add(s, "  <features>\n    <acpi/>\n    <apic/>\n%s  </features>\n",
-	    d->kvm ? "    <ioapic driver='qemu'/>\n" : "");
+	add(s, "  <features>\n    <acpi/>\n    <apic/>\n");
+	if (d->kvm)
+		add(s, "    <ioapic driver='qemu'/>\n");
+	add(s, "  </features>\n");
 	if (d->kvm)
 		add(s, "  <cpu mode='host-passthrough' migratable='on'/>\n");
 }

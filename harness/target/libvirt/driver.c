@@ -114,10 +114,11 @@ static bool start_launcher(Target *t, TargetLink *ret, GError **error)
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "kexec needs a launcher kernel");
 		return false;
 	}
-	target_step(t, l->state ? "restore" : "start");
-	ret->warm = l->state != NULL;
-	if (l->state) {
-		if (!states_restore(t, error))
+	bool saved = t->o.config->launcher.start == LAUNCHER_SAVED;
+	target_step(t, saved ? "restore" : "start");
+	ret->warm = saved;
+	if (saved) {
+		if ((!l->state && !states_prepare(t, error)) || !states_restore(t, error))
 			return false;
 	} else {
 		g_autofree char *xml = libvirt_launcher_xml(t, l->kvm, t->o.launcher_kernel,
@@ -164,6 +165,13 @@ static void stop(Target *t)
 	machine_kill(&l->machine);
 }
 
+static void distrust(Target *t)
+{
+	Libvirt *l = t->priv;
+	if (l->state)
+		states_discard(t);
+}
+
 static void close_libvirt(Target *t)
 {
 	Libvirt *l = t->priv;
@@ -188,6 +196,7 @@ const TargetOps target_libvirt_ops = {
 	.go = go,
 	.interrupt = interrupt,
 	.stop = stop,
+	.distrust = distrust,
 	.close = close_libvirt,
 	.check = libvirt_check,
 	.sweep = rundir_sweep,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -65,6 +66,24 @@ static bool make_root(const char *root, const char *cache, GError **error)
 	return true;
 }
 
+/* libvirt throws away what it knows of QEMU, and finds it out again in 8 s, when the CPUID leaves
+ * have changed; in some virtual machines they differ from CPU to CPU. So this thread, which asks
+ * for them, stays on one. (libvirt gives QEMU all CPUs whatever its own are:
+ * qemuProcessInitCpuAffinity.) */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t all, one;
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(all), &all) != 0)
+		return;
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all)) {
+			CPU_SET(i, &one);
+			break;
+		}
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
 virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GError **error)
 {
 	g_autofree char *root = g_build_filename(dir, "l", NULL);
@@ -72,6 +91,8 @@ virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GE
 	g_autofree char *own = g_strdup_printf("qemu:///embed?root=%s", escaped);
 	if (!start_libvirt(dir, error) || (!uri && !make_root(root, cache, error)))
 		return NULL;
+	if (!uri)
+		stay_on_one_cpu();
 	virConnectPtr conn = virConnectOpen(uri ? uri : own);
 	if (!conn)
 		libvirt_failed(error, uri ? uri

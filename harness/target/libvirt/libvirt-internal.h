@@ -54,6 +54,7 @@ typedef struct {
 	char *dir, *console, *agent;
 	bool quiet; /* what happens is expected: not told to the target */
 	bool ended;
+	int pid; /* of QEMU; 0: not known */
 	Target *t;
 } Machine;
 bool machine_init(Machine *m, Target *t, virConnectPtr conn, const char *dir, GError **error);
@@ -84,6 +85,8 @@ char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *
 bool states_prepare(Target *t, GError **error);
 /* Restores it, paused. A state that cannot be restored is thrown away and made again, once. */
 bool states_restore(Target *t, GError **error);
+/* Throws it away. */
+void states_discard(Target *t);
 /* Decides by a real boot whether KVM can be used; remembered in <cache>/accel. */
 bool accel_decide(Target *t, bool *ret_kvm, GError **error);
 

@@ -109,6 +109,13 @@ static bool restore(Target *t, GError **error)
 	return xml && machine_restore(&l->machine, image, xml, error);
 }
 
+void states_discard(Target *t)
+{
+	Libvirt *l = t->priv;
+	kx_remove_tree(l->state, NULL);
+	g_clear_pointer(&l->state, g_free);
+}
+
 bool states_restore(Target *t, GError **error)
 {
 	Libvirt *l = t->priv;
@@ -117,7 +124,6 @@ bool states_restore(Target *t, GError **error)
 		return true;
 	g_warning("%s: the saved launcher is made again", first->message);
 	machine_kill(&l->machine);
-	kx_remove_tree(l->state, NULL);
-	g_clear_pointer(&l->state, g_free);
+	states_discard(t);
 	return states_prepare(t, error) && restore(t, error);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <jansson.h>
+
+#include "campaign/campaign.h"
+#include "oracle/oracle.h"
+#include "target/target.h"
+
+/* ---- boot_request.c ---- */
+typedef struct {
+	json_t *json; /* as it was read */
+	TargetConfig *target;
+	OracleConfig *oracle;
+	const char *kernel, *identity, *cmdline, *launcher_kernel, *cache, *evidence; /* in json */
+	BootMode mode;
+	unsigned boots, first;
+	gint64 wait_us; /* -1: drawn for each boot from 0…launcher.jitter_us */
+} BootRequest;
+
+/* KX_ERROR_INPUT when the request itself is wrong; other codes when a file that it names is. */
+BootRequest *boot_request_load(const char *path, GError **error);
+void boot_request_free(BootRequest *r);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BootRequest, boot_request_free)
+/* The request that makes boot `number` alone again, into another evidence folder. */
+json_t *boot_request_repeat(const BootRequest *r, unsigned number, unsigned wait_us);
+
+/* ---- boot_evidence.c ---- */
+/* An empty folder for the evidence while it comes into being; the caller frees the path. */
+char *boot_evidence_begin(const BootRequest *r, unsigned number, GError **error);
+/* Where it will be. */
+char *boot_evidence_path(const BootRequest *r, unsigned number);
+/* Adds what the boot itself did not write, and puts the folder at its place, all of it flushed to
+ * disk. An older folder there is moved aside (NNNNNN.1, …). */
+bool boot_evidence_finish(const BootRequest *r, unsigned number, unsigned wait_us, const char *dir,
+			  const OracleResult *judged, const json_t *line, GError **error);

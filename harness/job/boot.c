@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "job/boot.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "job/boot-internal.h"
+#include "target/guard.h"
+
+/* So many records are in the line of a trial; all are in faults.jsonl. */
+#define MAX_FAULTS 20
+
+typedef struct {
+	const BootRequest *r;
+	Target *target;
+	GRand *rand;
+	unsigned number; /* of the boot that runs */
+} Job;
+
+static void print_step(const char *step, gpointer user)
+{
+	const Job *job = user;
+	g_autoptr(json_t) line = json_pack("{s:s, s:i, s:s}", "event", "step", "trial",
+					   (int)job->number, "step", step);
+	kx_json_line(line);
+}
+
+static int print_result(const char *status, const char *reason)
+{
+	g_autoptr(json_t) line = json_pack("{s:s, s:s, s:o}", "event", "result", "status", status,
+					   "reason", kx_json_text(reason));
+	kx_json_line(line);
+	return g_str_equal(status, "ok") ? 0 : 1;
+}
+
+static OracleEnd oracle_end(TargetEnd end)
+{
+	static const OracleEnd ends[TARGET_END_MAX] = {
+		[TARGET_END_SETTLED] = ORACLE_END_SETTLED,
+		[TARGET_END_PANIC] = ORACLE_END_PANIC,
+		[TARGET_END_SILENT] = ORACLE_END_SILENT,
+		[TARGET_END_DEADLINE] = ORACLE_END_DEADLINE,
+		[TARGET_END_WATCHDOG] = ORACLE_END_WATCHDOG,
+		[TARGET_END_RESET] = ORACLE_END_RESET,
+		[TARGET_END_POWEROFF] = ORACLE_END_POWEROFF,
+		[TARGET_END_NO_FIRST_LINE] = ORACLE_END_SILENT,
+		[TARGET_END_KEXEC_FAILED] = ORACLE_END_KEXEC_FAILED,
+		[TARGET_END_LAUNCHER_FAILED] = ORACLE_END_LAUNCHER_FAILED,
+		[TARGET_END_MACHINE_DIED] = ORACLE_END_VM_DIED,
+		[TARGET_END_CANCELLED] = ORACLE_END_CANCELLED,
+	};
+	return ends[end];
+}
+
+/* What the oracle says, and no outcome for a kernel that is not the one asked for: banner and agent
+ * must both name it. */
+static OracleResult *judge(const BootRequest *r, const TargetResult *t)
+{
+	OracleInput in = {.console = t->console,
+			  .console_len = strlen(t->console),
+			  .kmsg = t->kmsg,
+			  .kmsg_len = t->kmsg ? strlen(t->kmsg) : 0,
+			  .identity = r->identity,
+			  .end = oracle_end(t->end),
+			  .end_detail = t->reason,
+			  .mode = r->mode};
+	OracleResult *judged = oracle_judge(&in, r->oracle);
+	if (t->wrong && judged->outcome != OUTCOME_INFRA) {
+		judged->outcome = OUTCOME_INFRA;
+		g_free(judged->reason);
+		judged->reason = g_strdup_printf("a wrong kernel answered: %s, expected %s",
+						 t->wrong, r->identity);
+	}
+	return judged;
+}
+
+static json_t *seconds_json(const TargetSeconds *s, double evidence)
+{
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "start", s->start,
+			 "launcher", s->launcher, "deliver", s->deliver, "kexec", s->kexec, "boot",
+			 s->boot, "settle", s->settle, "stop", s->stop, "deadline", s->deadline,
+			 "evidence", evidence, "total", s->total + evidence);
+}
+
+static json_t *trial_line(const Job *job, const TargetResult *t, const OracleResult *judged,
+			  unsigned wait_us)
+{
+	g_autofree char *path = boot_evidence_path(job->r, job->number);
+	g_autoptr(json_t) said = oracle_result_to_json(judged, MAX_FAULTS);
+	json_t *line = json_pack("{s:s, s:i}", "event", "trial", "trial", (int)job->number);
+	json_object_set(line, "outcome", json_object_get(said, "outcome"));
+	json_object_set(line, "reason", json_object_get(said, "reason"));
+	json_object_set_new(line, "evidence", kx_json_text(path));
+	json_object_set(line, "identity", json_object_get(said, "identity"));
+	json_object_set(line, "measures", json_object_get(said, "measures"));
+	json_object_set_new(line, "end", json_string(target_end_name(t->end)));
+	json_object_set_new(line, "end_reason", kx_json_text(t->reason));
+	json_object_set_new(line, "machine", kx_json_text(target_describe(job->target)));
+	json_object_set_new(line, "wait_us", json_integer(wait_us));
+	json_object_set_new(line, "console_bytes", json_integer((json_int_t)t->console_bytes));
+	json_object_set_new(line, "console_dropped", json_integer((json_int_t)t->console_dropped));
+	json_object_set_new(line, "seconds", seconds_json(&t->seconds, 0));
+	json_object_set(line, "faults", json_object_get(said, "faults"));
+	return line;
+}
+
+/* Judges, writes the rest of the evidence, and only then says so. */
+static bool record(Job *job, const TargetResult *t, unsigned wait_us, const char *dir,
+		   GError **error)
+{
+	gint64 start = g_get_monotonic_time();
+	g_autoptr(OracleResult) judged = judge(job->r, t);
+	g_autoptr(json_t) line = trial_line(job, t, judged, wait_us);
+	if (!boot_evidence_finish(job->r, job->number, wait_us, dir, judged, line, error))
+		return false;
+	double spent = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
+	json_object_set_new(line, "seconds", seconds_json(&t->seconds, spent));
+	if (kx_json_line(line))
+		return true;
+	g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "nobody reads the results any more");
+	return false;
+}
+
+static bool one_boot(Job *job, GError **error)
+{
+	const BootRequest *r = job->r;
+	g_autofree char *dir = boot_evidence_begin(r, job->number, error);
+	if (!dir)
+		return false;
+	unsigned jitter = r->mode == BOOT_KEXEC ? r->target->launcher.jitter_us : 0;
+	unsigned wait_us = r->wait_us >= 0 ? (unsigned)r->wait_us
+			   : jitter ? (unsigned)g_rand_int_range(job->rand, 0, (gint32)jitter + 1)
+				    : 0;
+	TargetBoot boot = {.kernel = r->kernel,
+			   .cmdline = r->cmdline,
+			   .identity = r->identity,
+			   .mode = r->mode,
+			   .wait_us = wait_us,
+			   .folder = dir};
+	g_auto(TargetResult) result = {0};
+	bool ok = target_boot(job->target, &boot, &result, error);
+	if (ok && result.end == TARGET_END_CANCELLED) {
+		g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "stopped");
+		ok = false;
+	}
+	ok = ok && record(job, &result, wait_us, dir, error);
+	if (!ok)
+		kx_remove_tree(dir, NULL);
+	return ok;
+}
+
+static bool run_job(Job *job, GError **error)
+{
+	const BootRequest *r = job->r;
+	TargetOptions options = {.config = r->target,
+				 .cache = r->cache,
+				 .launcher_kernel =
+					 r->mode == BOOT_KEXEC ? r->launcher_kernel : NULL,
+				 .on_step = print_step,
+				 .user = job};
+	if (!g_file_test(r->kernel, G_FILE_TEST_EXISTS)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING, "%s: no such kernel", r->kernel);
+		return false;
+	}
+	if (!kx_mkdir(r->evidence, error))
+		return false;
+	job->target = target_open(&options, error);
+	for (unsigned i = 0; job->target && i < r->boots; i++) {
+		job->number = r->first + i;
+		if (!one_boot(job, error))
+			return false;
+	}
+	return job->target != NULL;
+}
+
+static int body(void *user)
+{
+	g_autoptr(GError) e = NULL;
+	Job job = {.r = user, .rand = g_rand_new()};
+	job.number = job.r->first;
+	kx_catch_signals();
+	bool ok = run_job(&job, &e);
+	target_close(job.target);
+	g_rand_free(job.rand);
+	if (ok)
+		return print_result("ok", "");
+	return print_result("infra", kx_cancelled() ? "stopped" : e->message);
+}
+
+int job_boot_main(const char *request_path)
+{
+	g_autoptr(GError) e = NULL;
+	g_autoptr(BootRequest) r = boot_request_load(request_path, &e);
+	if (!r) {
+		g_warning("%s", e->message);
+		print_result("infra", e->message);
+		return g_error_matches(e, KX_ERROR, KX_ERROR_INPUT) ? 2 : 1;
+	}
+	return guard_run(body, r);
+}
