@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "campaign/campaign.h"
+#include "cmd/command.h"
+#include "engine/engine.h"
+#include "job/check.h"
+#include "report/report.h"
+
+enum { OPT_AGAIN = OPT_COMMAND, OPT_PLAIN, OPT_QUIET };
+
+static const struct option options[] = {OPTION_HELP,
+					OPTION_VERBOSE,
+					OPTION_RESULTS,
+					OPTION_CACHE,
+					OPTION_JSON,
+					OPTION_NO_SANDBOX,
+					{"again", no_argument, NULL, OPT_AGAIN},
+					{"plain", no_argument, NULL, OPT_PLAIN},
+					{"quiet", no_argument, NULL, OPT_QUIET},
+					{0}};
+
+static bool own(int option, const char *value, gpointer user)
+{
+	EngineOptions *o = user;
+	if (option == OPT_AGAIN)
+		o->again = true;
+	else if (option == OPT_PLAIN)
+		o->show = ENGINE_SHOW_PLAIN;
+	else if (option == OPT_QUIET)
+		o->show = ENGINE_SHOW_QUIET;
+	else
+		return false;
+	return true;
+}
+
+/* The verdict is in the store: write the reports and say where they are. */
+static bool on_finished(Store *store, const StoreCampaign *run, gpointer user, GError **error)
+{
+	const EngineOptions *o = user;
+	if (!report_write(store, run->id, run->dir, error))
+		return false;
+	if (o->show == ENGINE_SHOW_JSON)
+		return true;
+	g_autoptr(json_t) doc = report_build(store, run->id, error);
+	if (!doc)
+		return false;
+	g_autofree char *text = report_render("text", doc, kx_log_is_terminal());
+	printf("\n%s\nReport: %s/report.html\n", text, run->dir);
+	return true;
+}
+
+static json_t *on_matrix(const Campaign *c, const char *cache, gpointer user, GError **error)
+{
+	return check_matrix(c, cache, error);
+}
+
+/* What would end the night in its first minutes is told now. */
+static bool is_ready(const Campaign *c, const CommonOptions *common)
+{
+	CheckOptions check = {
+		.cache = common->cache, .results = common->results, .sandbox = common->sandbox};
+	g_auto(CheckResult) result = {0};
+	if (check_campaign(c, &check, &result))
+		return true;
+	for (guint i = 0; i < result.lines->len; i++) {
+		const CheckLine *l = g_ptr_array_index(result.lines, i);
+		if (l->state == CHECK_BAD)
+			g_printerr("kexsect: %s: %s: %s\n", l->group, l->what, l->detail);
+	}
+	return false;
+}
+
+static int run(int argc, char **argv)
+{
+	g_auto(CommonOptions) common = {0};
+	EngineOptions o = {.show = ENGINE_SHOW_AUTO};
+	int status = cmd_parse(&cmd_run, argc, argv, options, own, &o, &common, 1, 1);
+	if (status >= 0)
+		return status;
+	GError *error = NULL;
+	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
+	if (!c)
+		return cmd_fail(error);
+	if (!is_ready(c, &common))
+		return 1;
+
+	o.results = common.results;
+	o.cache = common.cache;
+	o.no_sandbox = !common.sandbox;
+	o.verbose = common.verbose;
+	if (common.json)
+		o.show = ENGINE_SHOW_JSON;
+	o.matrix = on_matrix;
+	o.finished = on_finished;
+	o.user = &o;
+	status = engine_run(c, &o, &error);
+	if (error)
+		return cmd_fail(error);
+	return status;
+}
+
+const Command cmd_run = {
+	.name = "run",
+	.arguments = "CAMPAIGN",
+	.summary = "Run a campaign here, to its verdict; goes on where it was stopped",
+	.help = "  CAMPAIGN            a file, or the name of a campaign that came with kexsect\n"
+		"  --again             a new run, when the last one has its verdict\n"
+		"  --results DIR       evidence and reports (default: $KEXSECT_RESULTS, else "
+		"./results)\n"
+		"  --cache DIR         sources, kernels, launcher states (default: $KEXSECT_CACHE, "
+		"else ~/.cache/kexsect)\n"
+		"  --json              one JSON object per event on standard output\n"
+		"  --plain             one line per event, also on a terminal\n"
+		"  --quiet             warnings, errors and the verdict only\n"
+		"  --no-sandbox        compile without bubblewrap: patches are strangers' code, so "
+		"only if it cannot work\n"
+		"  -v, --verbose       also what the jobs do, step by step\n",
+	.run = run,
+};

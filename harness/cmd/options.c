@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "cmd/command.h"
+
+static void print_help(const Command *c, FILE *to)
+{
+	fprintf(to, "usage: kexsect %s %s\n\n%s.\n", c->name, c->arguments, c->summary);
+	if (c->help)
+		fprintf(to, "\n%s", c->help);
+}
+
+int cmd_usage(const Command *command, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fprintf(stderr, "kexsect %s: %s (see kexsect %s --help)\n", command->name, text,
+		command->name);
+	return 2;
+}
+
+int cmd_fail(GError *error)
+{
+	g_printerr("kexsect: %s\n", error ? error->message : "failed");
+	g_clear_error(&error);
+	return 1;
+}
+
+bool cmd_number(const char *option, const char *text, guint64 min, guint64 *ret)
+{
+	g_autoptr(GError) error = NULL;
+	if (g_ascii_string_to_unsigned(text, 10, min, G_MAXINT64, ret, &error))
+		return true;
+	g_printerr("kexsect: --%s %s: a whole number of at least %" G_GUINT64_FORMAT " is wanted\n",
+		   option, text, min);
+	return false;
+}
+
+void common_options_clear(CommonOptions *c)
+{
+	g_free(c->results);
+	g_free(c->cache);
+}
+
+static bool take_common(CommonOptions *c, int option, const char *value)
+{
+	switch (option) {
+	case OPT_RESULTS:
+		g_free(c->results);
+		c->results = g_canonicalize_filename(value, NULL);
+		return true;
+	case OPT_CACHE:
+		g_free(c->cache);
+		c->cache = g_canonicalize_filename(value, NULL);
+		return true;
+	case OPT_JSON:
+		c->json = true;
+		return true;
+	case OPT_NO_SANDBOX:
+		c->sandbox = false;
+		return true;
+	case 'v':
+		c->verbose = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int cmd_parse(const Command *command, int argc, char **argv, const struct option *options,
+	      bool (*own)(int option, const char *value, gpointer user), gpointer user,
+	      CommonOptions *common, int min_args, int max_args)
+{
+	const char *results = g_getenv("KEXSECT_RESULTS");
+	common->results = g_canonicalize_filename(results && *results ? results : "results", NULL);
+	common->cache = kx_default_cache_dir();
+	common->sandbox = true;
+
+	g_autofree char *name = g_strdup_printf("kexsect %s", command->name);
+	argv[0] = name; /* getopt's messages begin with it */
+	optind = 1;
+	int option;
+	while ((option = getopt_long(argc, argv, "hvo:", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help(command, stdout);
+			return 0;
+		}
+		if (option == '?')
+			return cmd_usage(command, "wrong option");
+		if (take_common(common, option, optarg))
+			continue;
+		if (!own || !own(option, optarg, user))
+			return cmd_usage(command, "wrong option");
+	}
+	argv[0] = (char *)command->name;
+	if (argc - optind < min_args)
+		return cmd_usage(command, "something is missing: kexsect %s %s", command->name,
+				 command->arguments);
+	if (argc - optind > max_args)
+		return cmd_usage(command, "'%s' is too much", argv[optind + max_args]);
+	kx_log_init("kexsect", common->verbose);
+	return -1;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "job/check.h"
+
+typedef struct {
+	const Campaign *campaign;
+	const CheckOptions *options;
+	CheckResult *result;
+} Check;
+
+/* Adds a line and reports it; takes over `detail`. */
+void check_add(Check *k, const char *group, CheckState state, const char *what, char *detail);
+/* Tells that something long begins. */
+void check_step(Check *k, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Builds launcher and base and boots it `boots` times. */
+void check_boots(Check *k);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What can be known before the night: tools, sandbox, disk, target, oracle, sources, what applies
+ * with what, and with real boots whether the base behaves as the campaign says. */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "campaign/campaign.h"
+
+typedef enum { CHECK_OK, CHECK_WARNING, CHECK_BAD } CheckState;
+
+typedef struct {
+	const char *group; /* tools, disk, target, oracle, source, patches, boot; static */
+	char *what;	   /* "gcc", "QEMU", … */
+	char *detail;	   /* a version, or what is wrong and what to do */
+	CheckState state;
+} CheckLine;
+
+typedef struct {
+	/* the caller sets */
+	const char *cache, *results; /* absolute */
+	bool sandbox;
+	bool source; /* import the source when it is missing, and try the patches (half a minute
+			once) */
+	unsigned
+		boots; /* so many boots of the base with its fixtures, after building it; 0: none */
+	const char *program; /* runs `PROGRAM job build|boot FILE` for that */
+	/* each line as soon as it is known; `line` is ours. Long steps are told with text and a
+	 * NULL line. May be NULL. */
+	void (*report)(const CheckLine *line, const char *step, gpointer user);
+	gpointer user;
+} CheckOptions;
+
+typedef struct {
+	GPtrArray *lines; /* of CheckLine */
+	json_t *matrix;	  /* kernel_apply_matrix(), or NULL */
+	unsigned bad, warnings;
+} CheckResult;
+
+void check_result_clear(CheckResult *r);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckResult, check_result_clear)
+
+/* Checks everything asked for and always fills *ret. True when nothing is bad. */
+bool check_campaign(const Campaign *c, const CheckOptions *options, CheckResult *ret);
+
+/* kernel_apply_matrix() of a campaign's fixtures and candidates. */
+json_t *check_matrix(const Campaign *c, const char *cache, GError **error);
