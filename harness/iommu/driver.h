@@ -22,7 +22,7 @@ typedef enum {
 
 /* Named groups of a pattern fill the fields: device, domain (hex), domain10 (decimal), address
  * (hex), pasid (hex), flags (hex), flags10 (decimal), reason (words), access (Read, Write, Exec or
- * letters out of RWX), event, count (decimal, for suppressed), and what the driver's own decode()
+ * letters out of RWX), event, and what the driver's own decode()
  * wants. Groups may be used more than once. Numbers have no 0x. */
 typedef struct {
 	const char *pattern; /* PCRE2; lower and upper case differ; '.' does not match '\n' */

@@ -32,8 +32,7 @@ struct FaultParser {
 	FaultPrefilter *prefilter;
 	GString *carry; /* a line of which the end has not come yet */
 	GString *scratch;
-	uint64_t line; /* number of the line that is next */
-
+	uint64_t line;		/* number of the line that is next */
 	Fault *open[DRIVERS];	/* records that wait for more lines */
 	bool announce[DRIVERS]; /* that record only says that a fault is to come */
 	unsigned nth[DRIVERS];
@@ -217,11 +216,10 @@ static void take_more(FaultParser *p, size_t d, const FaultMatch *m, const char 
 		f->raw = g_steal_pointer(&both);
 	}
 	unsigned nth = ++p->nth[d];
-	if (driver->decode && !driver->decode(f, m, nth)) {
+	if (driver->decode && !driver->decode(f, m, nth))
 		drop_open(p, d);
-	} else if (!driver->wants_more || !driver->wants_more(f, nth)) {
+	else if (!driver->wants_more || !driver->wants_more(f, nth))
 		close_open(p, d);
-	}
 }
 
 /* One match of pattern `i` of driver `d` in line `l`. */
@@ -368,16 +366,16 @@ static void count_lines(FaultParser *p, const char *from, const char *to)
 static void read_block(FaultParser *p, const char *from, const char *end)
 {
 	while (from < end) {
-		const char *word = fault_prefilter_find(p->prefilter, from, end);
 		if (p->open_count) {
 			const char *stop = memchr(from, '\n', (size_t)(end - from));
 			stop = stop ? stop : end;
 			read_trimmed(p, from, (size_t)(stop - from),
-				     word && word < stop ? word : NULL);
+				     fault_prefilter_find(p->prefilter, from, stop));
 			p->line += stop < end;
 			from = stop + 1;
 			continue;
 		}
+		const char *word = fault_prefilter_find(p->prefilter, from, end);
 		if (!word) {
 			count_lines(p, from, end);
 			return;
