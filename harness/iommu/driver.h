@@ -40,7 +40,7 @@ gint64 fault_match_number(const FaultMatch *m, const char *name, unsigned base);
 
 typedef struct {
 	const char *name;
-	/* A line is looked at by this driver only when it holds one of these (6 characters or more:
+	/* A line is looked at by this driver only when it holds one of these (9 characters or more:
 	 * a shorter one slows down the scan of every line). Lines that follow an open record are
 	 * always looked at. */
 	const char *const *needles;

@@ -52,7 +52,8 @@ static bool decode(Fault *f, const FaultMatch *m, unsigned nth)
 
 const FaultDriver fault_driver_xen = {
 	.name = "xen",
-	.needles = (const char *const[]){"[VT-D]", "(XEN) AMD-Vi: ", "AMD-Vi: IO_PAGE_FAULT", NULL},
+	.needles = (const char *const[]){"[VT-D]DMAR", "[VT-D][DMA", "[VT-D]INTR-REMAP",
+					 "(XEN) AMD-Vi: ", "AMD-Vi: IO_PAGE_FAULT", NULL},
 	.guard = "(XEN)",
 	.patterns = patterns,
 	.decode = decode,

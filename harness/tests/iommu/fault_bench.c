@@ -2,6 +2,7 @@
 /* Throughput of the parser on a made-up kernel log: one line in 1000 is a fault (or one in N). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "iommu/fault.h"
 
@@ -42,12 +43,12 @@ int main(int argc, char **argv)
 	}
 	unsigned seen = 0;
 	g_autoptr(FaultParser) p = fault_parser_new(count, &seen);
-	gint64 start = g_get_monotonic_time();
+	clock_t start = clock(); /* not wall time: other programs run */
 	for (size_t at = 0; at < log->len; at += 256 * 1024)
 		fault_parser_feed(p, log->str + at, MIN(256 * 1024, log->len - at));
 	fault_parser_finish(p);
-	double s = (double)(g_get_monotonic_time() - start) / 1e6;
-	printf("%zu MiB, %u lines, %u of %u faults: %.3f s, %.0f MB/s\n", mib, lines, seen, put, s,
-	       (double)log->len / 1e6 / s);
+	double s = (double)(clock() - start) / CLOCKS_PER_SEC;
+	printf("%zu MiB, %u lines, %u of %u faults: %.3f s of processor time, %.0f MB/s\n", mib,
+	       lines, seen, put, s, (double)log->len / 1e6 / s);
 	return seen == put ? 0 : 1;
 }
