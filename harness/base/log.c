@@ -37,7 +37,10 @@ void kx_log_init(const char *program, bool verbose)
 {
 	prefix = program;
 	show_debug = verbose;
-	g_log_set_writer_func(write_message, NULL, NULL);
+	static bool installed; /* GLib takes a writer once */
+	if (!installed)
+		g_log_set_writer_func(write_message, NULL, NULL);
+	installed = true;
 }
 
 bool kx_log_is_terminal(void)

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Installs the writer. `program` is the prefix; verbose also shows g_debug. */
+/* Installs the writer; may be called again. `program` is the prefix; verbose also shows g_debug. */
 void kx_log_init(const char *program, bool verbose);
 /* True when colour and cursor movement are welcome on standard output (a terminal, TERM is not
  * dumb, no NO_COLOR). */
