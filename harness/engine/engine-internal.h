@@ -117,7 +117,7 @@ struct Engine {
 	/* failures of the lab in this sitting */
 	unsigned infra;
 	GHashTable *in_a_row; /* variant key → count */
-	unsigned worked;      /* builds and trials that did work */
+	unsigned worked[3];   /* jobs that did their work, by kind */
 	GPtrArray *given_up;  /* names of variants that the lab failed too often for */
 
 	/* time (times.c) */

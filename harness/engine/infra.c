@@ -26,7 +26,7 @@ static unsigned row_of(Engine *e, SearchMask mask, bool clean, bool launcher, in
 void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher)
 {
 	row_of(e, mask, clean, launcher, 0);
-	e->worked += !launcher;
+	e->worked[e->job.kind] += !launcher;
 }
 
 static void give_in(Engine *e, unsigned n, const char *name, const char *what)
@@ -47,8 +47,8 @@ void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const c
 	g_autofree char *name =
 		launcher ? g_strdup("the launcher's kernel") : engine_set_name(e, mask);
 	e->infra++;
-	if (e->infra >= all || (row >= limit && (launcher || !e->worked))) {
-		/* Nothing has worked yet, so it is not this variant's doing. */
+	if (e->infra >= all || (row >= limit && (launcher || !e->worked[e->job.kind]))) {
+		/* No such job has worked yet, so it is not this variant's doing. */
 		give_in(e, e->infra, name, what);
 		return;
 	}

@@ -86,6 +86,13 @@ static void on_step(const json_t *o)
 	     detail ? detail : "");
 }
 
+/* Warnings are messages already, and trials that are cut off at the end of a batch are routine. */
+static bool is_news(const Engine *e, const json_t *o)
+{
+	return g_str_equal(kx_json_str(o, "level"), "info") &&
+	       (e->options->verbose || !g_str_equal(kx_json_str(o, "kind"), "cut-off"));
+}
+
 static void event(Engine *e, const json_t *o)
 {
 	const char *name = kx_json_str(o, "event");
@@ -103,7 +110,7 @@ static void event(Engine *e, const json_t *o)
 		on_experiment(o);
 	else if (g_str_equal(name, "step"))
 		on_step(o);
-	else if (g_str_equal(name, "note") && g_str_equal(kx_json_str(o, "level"), "info"))
+	else if (g_str_equal(name, "note") && is_news(e, o))
 		line(o, "note", "%s", kx_json_str(o, "text"));
 }
 

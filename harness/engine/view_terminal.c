@@ -126,9 +126,10 @@ static void put_foot(Engine *e, GString *out)
 	double left = engine_time_left(e);
 	g_autofree char *text = left >= 0 ? duration(left) : NULL;
 	if (e->n_top)
-		put(out, "  a faulty variant faults in %.0f %% of boots (%.0f–%.0f)%s%s",
-		    100 * e->rates.q_mean, 100 * e->rates.q_low, 100 * e->rates.q_high,
-		    text ? "   time left ~" : "", text ? text : "");
+		put(out,
+		    "  time left ~%s   a faulty variant faults in %.0f %% of boots (%.0f–%.0f)",
+		    text ? text : "?", 100 * e->rates.q_mean, 100 * e->rates.q_low,
+		    100 * e->rates.q_high);
 }
 
 static void tick(Engine *e)

@@ -2,6 +2,7 @@
 /* engine_driver WORLD RESULTS PROGRAM [again] [json|quiet|terminal]: runs the campaign of a world
  * file ("candidates": [{"name", "depends", "conflicts"}], "confidence", "budget", "mode", …) with
  * the engine. Prints "error CODE: text" on standard error when it fails. */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,6 +75,7 @@ static bool has(char **args, const char *word)
 
 int main(int argc, char **argv)
 {
+	setlocale(LC_CTYPE, "");
 	kx_log_init("driver", false);
 	if (argc < 4)
 		return 2;

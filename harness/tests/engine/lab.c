@@ -194,6 +194,16 @@ unsigned lab_events(const LabView *v, const char *kind)
 	return n;
 }
 
+bool lab_has_event(const LabView *v, const char *kind, unsigned trial)
+{
+	for (guint i = 0; i < v->events->len; i++) {
+		const StoreEvent *e = v->events->pdata[i];
+		if (g_str_equal(e->kind, kind) && e->trial == trial)
+			return true;
+	}
+	return false;
+}
+
 void lab_expect(const LabView *v, const char *kind, const char *members)
 {
 	if (!v->verdict)

@@ -50,5 +50,6 @@ LabView lab_look(Lab *l, const char *slug);
 void lab_view_clear(LabView *v);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LabView, lab_view_clear)
 unsigned lab_events(const LabView *v, const char *kind);
+bool lab_has_event(const LabView *v, const char *kind, unsigned trial);
 /* Fails unless the verdict is `kind` with exactly these members ("a b"; "" for none). */
 void lab_expect(const LabView *v, const char *kind, const char *members);
