@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of kernel/ share. Layout of the cache:
+ *   sources/NAME.git, sources/NAME.lock     a source; kexsect.json in it says what it was made from
+ *   downloads/SHA256, downloads/SHA256.part tarballs
+ *   work/KEY/{src,obj,kconf,index,lock}     the worktree of a base and what was built in it
+ *   builds/HASH/, builds/HASH-clean/        artifacts, build.json written last
+ *   logs/HASH.log                           logs of builds that failed
+ *   ccache/, matrix/                        compiler cache, apply matrices */
+#pragma once
+
+#include "base/proc.h"
+#include "kernel/kernel.h"
+
+/* ---- steps ---- */
+
+typedef struct {
+	KernelStepFunc func;
+	gpointer user;
+	const char *step; /* the last one reported; static storage */
+	gint64 last;	  /* monotonic time of the last report: at most five a second */
+} KernelProgress;
+void kernel_step(KernelProgress *p, const char *step, uint64_t done, uint64_t total,
+		 const char *detail);
+
+/* kx_lock_file that waits for the other holder and can be cancelled. The descriptor, or -1. */
+int kernel_lock(const char *path, KernelProgress *p, const char *step, GError **error);
+/* Marks a cache entry as used now. */
+void kernel_touch(const char *path);
+/* KX_ERROR_NO_SPACE when less than `need` bytes are free at `path`. */
+bool kernel_check_space(const char *path, uint64_t need, const char *for_what, GError **error);
+
+/* ---- git.c ---- */
+
+typedef struct {
+	const char *dir;   /* GIT_DIR */
+	const char *tree;  /* GIT_WORK_TREE; NULL: none */
+	const char *index; /* GIT_INDEX_FILE; NULL: none */
+} KernelGit;
+
+/* Runs git; its standard output (caller frees) or NULL with what it said. The arguments end with
+ * NULL. input may be NULL. */
+char *kernel_git(const KernelGit *g, const char *input, GError **error, ...) G_GNUC_NULL_TERMINATED;
+/* The same for output and input with NUL bytes: ret_len is the length of the output. */
+bool kernel_git_run(const KernelGit *g, const char *const *argv, const char *input,
+		    KxProcResult *ret, GError **error);
+
+/* ---- source.c ---- */
+
+typedef struct {
+	char *name;   /* folder in sources/, without .git */
+	char *git;    /* absolute path of the bare repository */
+	char *tree;   /* its tree */
+	char *digest; /* SHA-256 of the archive, or the commit */
+} KernelSource;
+void kernel_source_free(KernelSource *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelSource, kernel_source_free)
+
+/* The source of a recipe, imported when it is not there. seconds may be NULL. */
+KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgress *p,
+				KernelSeconds *seconds, GError **error);
+/* source_archive.c: a new commit refs/heads/base in bare repository `git` with the content of an
+ * archive without its top folder. */
+bool kernel_import_archive(const char *git, const char *archive, KernelProgress *p, GError **error);
+/* fetch.c: downloads/SHA256 with the content of `url`, verified; the caller frees the path. */
+char *kernel_fetch(const char *cache, const char *url, const char *sha256, KernelProgress *p,
+		   GError **error);
+
+/* ---- patch.c ---- */
+
+/* The file as `git apply` takes it: a mailbox is decoded; checked for size, hostile paths and for
+ * being a patch at all. */
+char *kernel_patch_read(const Patch *p, GError **error);
+/* Paths that it touches, both sides of renames. */
+char **kernel_patch_paths(const Patch *p, const char *text, GError **error);
+/* Turns what git apply said into "FILE: hunk N does not apply to TARGET:LINE". */
+void kernel_patch_explain(const Patch *p, const char *text, const char *said, GError **error);
+
+/* ---- tree.c ---- */
+
+/* Applies patches to a small index that holds only the paths that they touch. */
+typedef struct KernelStage KernelStage;
+/* All of `patches` (const Patch *) may be applied later. */
+KernelStage *kernel_stage_new(const KernelSource *s, GPtrArray *patches, GError **error);
+void kernel_stage_free(KernelStage *st);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelStage, kernel_stage_free)
+/* Applies one more; after an error only kernel_stage_reset() is allowed. */
+bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error);
+/* The present state becomes what kernel_stage_reset() goes back to. */
+bool kernel_stage_mark(KernelStage *st, GError **error);
+bool kernel_stage_reset(KernelStage *st, GError **error);
+
+typedef struct {
+	char *tree;
+	char **changed; /* paths that differ from the base */
+	char *blobs;	/* "path blob" lines of these */
+} KernelTree;
+void kernel_tree_free(KernelTree *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelTree, kernel_tree_free)
+
+/* Fixtures, then candidates, in the order of the series. */
+KernelTree *kernel_compose(const KernelSource *s, const Series *series, const char *const *fixtures,
+			   const char *const *candidates, GError **error);
+/* The named patches in the series' order; an unknown name is an error. (const Patch *, borrowed) */
+GPtrArray *kernel_pick(const Series *series, const char *const *names, GError **error);
+
+/* ---- sandbox.c ---- */
+
+typedef struct {
+	const char *src;    /* read-only in the sandbox */
+	const char *obj;    /* writable */
+	const char *ccache; /* writable; NULL: no compiler cache */
+	bool enabled;
+} KernelSandbox;
+/* Paths as the compiler sees them: the same for every worktree when the sandbox is on. */
+const char *kernel_sandbox_src(const KernelSandbox *s);
+const char *kernel_sandbox_obj(const KernelSandbox *s);
+const char *kernel_sandbox_ccache(const KernelSandbox *s);
+/* The command line that runs `argv` inside, its standard error going to its standard output. */
+GPtrArray *kernel_sandbox_wrap(const KernelSandbox *s, const char *const *argv);
+
+/* ---- make.c ---- */
+
+typedef struct {
+	const Recipe *recipe;
+	KernelSandbox box;
+	const char *identity; /* NULL while configuring */
+	unsigned jobs;
+} KernelMake;
+/* Command line and environment of `make TARGET…`. */
+GPtrArray *kernel_make_argv(const KernelMake *m, const char *const *targets);
+GPtrArray *kernel_make_env(const KernelMake *m);
+/* Runs it to its end; on failure *ret_output has the end of what it said. */
+bool kernel_make_run(const KernelMake *m, const char *const *targets, char **ret_output,
+		     GError **error);
+/* Runs it with progress and a log file (bounded); *ret_files: how many steps it printed. */
+bool kernel_make_logged(const KernelMake *m, const char *const *targets, const char *log,
+			unsigned timeout_s, uint64_t expected, KernelProgress *p,
+			uint64_t *ret_files, GError **error);
+
+/* ---- worktree.c ---- */
+
+typedef struct {
+	char *dir, *src, *obj, *kconf, *index;
+	int lock;
+} KernelWork;
+void kernel_work_free(KernelWork *w);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelWork, kernel_work_free)
+/* Locks the worktree of this base (waits for another build). */
+KernelWork *kernel_work_open(const char *cache, const Recipe *r, const KernelSource *s,
+			     KernelProgress *p, GError **error);
+/* Puts `tree` into src; only files that differ are written. */
+bool kernel_work_switch(KernelWork *w, const KernelSource *s, const char *tree, GError **error);
+/* Around a compilation in obj: one that does not come to its end (killed, power lost) leaves the
+ * mark, and the next begin() empties obj, because half an object can look complete. */
+bool kernel_work_begin(KernelWork *w, GError **error);
+bool kernel_work_end(KernelWork *w, GError **error);
+/* Steps that a compilation from nothing printed; 0: not known. */
+uint64_t kernel_work_total(const KernelWork *w);
+void kernel_work_set_total(const KernelWork *w, uint64_t files);
+
+/* ---- kconfig.c ---- */
+
+/* Writes .config into `obj` unless it is there with the same content. fresh: made anew, not taken
+ * from an earlier build. */
+bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
+		      const char *obj, bool fresh, GError **error);
+
+/* ---- toolchain.c ---- */
+
+/* First line of `CC --version`, linker's too. */
+char *kernel_compiler_version(const Recipe *r, GError **error);
+
+/* ---- artifacts.c ---- */
+
+/* build.json of a complete and undamaged build; NULL when there is none (or it was damaged: that
+ * is said, and it is removed). */
+json_t *kernel_artifacts_open(const char *dir);
+/* Copies from the object folder, then publishes the folder by a rename. `meta` is the build.json;
+ * "files" and "vmlinux_sha256" are added to it. */
+bool kernel_artifacts_store(const char *dir, const char *obj, const char *image, const char *log,
+			    json_t *meta, GError **error);

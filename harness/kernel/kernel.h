@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a recipe and patches to a kernel: sources as local git repositories, variants' trees,
+ * kconfig, the compiler in a sandbox, and the cache of all that. Functions that take long report
+ * steps and end with KX_ERROR_CANCELLED when asked to (kx_catch_signals). */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "campaign/campaign.h"
+
+/* step: fetch, import, apply, configure, compile, store. done and total: percent, files or bytes;
+ * total 0: not known. */
+typedef void (*KernelStepFunc)(const char *step, uint64_t done, uint64_t total, const char *detail,
+			       gpointer user);
+
+typedef enum { KERNEL_OK, KERNEL_UNBUILDABLE, KERNEL_INFRA } KernelStatus;
+const char *kernel_status_name(KernelStatus s); /* ok, unbuildable, infra */
+
+/* One variant and how to build it. Strings and lists belong to the caller. */
+typedef struct {
+	/* the caller sets */
+	const char *cache; /* absolute path of the cache folder */
+	const Recipe *recipe;
+	const Series *series;	       /* NULL when both lists are empty */
+	const char *const *fixtures;   /* names in the series; NULL: none */
+	const char *const *candidates; /* applied after the fixtures, in the series' order */
+	const char *const *fragments;  /* kconfig fragments added to the recipe's; NULL: none */
+	bool clean;		       /* nothing from earlier builds: empty object folder */
+	const char *clean_cache; /* with clean: ccache folder shared by clean builds; NULL: none */
+	bool sandbox;		 /* false: the compiler runs with our rights */
+	unsigned jobs;		 /* make -j; 0: number of processors */
+	unsigned timeout_s;	 /* of the compilation; 0: two hours */
+	uint64_t min_free;	 /* bytes of disk that must be free; 0: what a kernel takes */
+	KernelStepFunc step;	 /* may be NULL */
+	gpointer user;
+} KernelRequest;
+
+typedef struct {
+	double fetch, import, apply, configure, compile, store;
+} KernelSeconds;
+
+typedef struct {
+	KernelStatus status;
+	char *reason;	   /* for people; empty when ok */
+	int error_code;	   /* KxErrorCode of the reason when not ok */
+	char *failed_step; /* apply, configure, compile; else NULL */
+	char *log;	   /* build log of a failed build; else NULL */
+	char *build;	   /* hash of all that goes in; NULL when it did not come so far */
+	char *identity;	   /* kx + 12 digits of it */
+	char *tree;	   /* git tree of the source */
+	bool cached;
+	char *artifacts; /* folder; NULL when not ok */
+	char *vmlinux_sha256;
+	char *incremental_sha256; /* clean: vmlinux of the ordinary build of the same hash, when
+				     there is one */
+	uint64_t files_compiled;
+	KernelSeconds seconds;
+} KernelBuild;
+
+void kernel_build_clear(KernelBuild *b);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KernelBuild, kernel_build_clear)
+
+/* Builds a variant, or finds it in the cache. Always fills *ret; the status says how it ended. */
+void kernel_build(const KernelRequest *request, KernelBuild *ret);
+
+/* Fetches and imports the source when it is not there yet; true when it is. */
+bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFunc step,
+			   gpointer user, GError **error);
+
+/* Which candidates apply with which, on top of the fixtures and with what they depend on:
+ * { "names": […], "alone": [{ "name", "result", "reason" }],
+ *   "pairs": [{ "a", "b", "result", "reason" }] }
+ * result: "ok", "conflict", "depends" (one needs the other; together they apply). Kept in the
+ * cache by the contents of all patches. The source must be prepared. The caller frees it. */
+json_t *kernel_apply_matrix(const char *cache, const Recipe *recipe, const Series *series,
+			    const char *const *fixtures, const char *const *candidates,
+			    GError **error);
+
+/* ---- what `kexsect check` asks ---- */
+
+typedef struct {
+	const char *name;    /* gcc, make, flex, libelf, … */
+	const char *package; /* Debian package that has it */
+	char *version;	     /* first line of what it says; NULL: missing */
+	bool needed; /* false: builds work without it, more slowly or only with --no-sandbox */
+} KernelTool;
+
+/* The tools that building this recipe takes, as an array of KernelTool (g_ptr_array_unref). */
+GPtrArray *kernel_check_tools(const Recipe *recipe);
+/* Whether the compiler can be locked up; the error says why not. */
+bool kernel_check_sandbox(GError **error);
+
+/* ---- the cache ---- */
+
+#define KERNEL_CACHE_LIMIT (UINT64_C(30) << 30)
+
+typedef struct {
+	char *kind; /* the folder of the cache: sources, work, builds, ccache, downloads, … */
+	char *name;
+	char *path;
+	char *title;	  /* what it is, for people */
+	uint64_t bytes;	  /* on disk */
+	gint64 last_used; /* seconds since 1970 */
+	bool in_use;	  /* a process holds its lock */
+} KernelCacheEntry;
+
+/* Everything in the cache, least recently used first (g_ptr_array_unref); empty when there is no
+ * cache yet. */
+GPtrArray *kernel_cache_list(const char *cache, GError **error);
+/* Removes least recently used entries until all together are within `limit` bytes. Entries in use,
+ * younger than `min_age_s` or named in `keep` (build hashes; may be NULL) stay. Returns the bytes
+ * freed, -1 with *error set. */
+gint64 kernel_cache_prune(const char *cache, uint64_t limit, unsigned min_age_s,
+			  const char *const *keep, GError **error);
+/* Removes "KIND/NAME" or a path below the cache; refused while it is in use. */
+bool kernel_cache_remove(const char *cache, const char *what, GError **error);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "kernel/kernel-internal.h"
+
+#define REPORT_EVERY_US 200000
+#define LOCK_POLL_US 100000
+
+void kernel_step(KernelProgress *p, const char *step, uint64_t done, uint64_t total,
+		 const char *detail)
+{
+	gint64 now = g_get_monotonic_time();
+	if (!p || !p->func)
+		return;
+	/* the first report of a step always gets through */
+	if (g_strcmp0(p->step, step) == 0 && now - p->last < REPORT_EVERY_US)
+		return;
+	p->last = now;
+	p->step = step;
+	p->func(step, done, total, detail ? detail : "", p->user);
+}
+
+int kernel_lock(const char *path, KernelProgress *p, const char *step, GError **error)
+{
+	bool said = false;
+	for (;;) {
+		GError *e = NULL;
+		int fd = kx_lock_file(path, false, &e);
+		if (fd >= 0)
+			return fd;
+		if (!g_error_matches(e, KX_ERROR, KX_ERROR_BUSY)) {
+			g_propagate_error(error, e);
+			return -1;
+		}
+		if (!said)
+			kernel_step(p, step, 0, 0, e->message);
+		said = true;
+		g_error_free(e);
+		if (kx_cancelled()) {
+			g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED,
+				    "stopped on request while waiting for %s", path);
+			return -1;
+		}
+		g_usleep(LOCK_POLL_US);
+	}
+}
+
+void kernel_touch(const char *path)
+{
+	if (utimensat(AT_FDCWD, path, NULL, 0) != 0)
+		g_debug("%s: cannot note its use: %s", path, g_strerror(errno));
+}
+
+bool kernel_check_space(const char *path, uint64_t need, const char *for_what, GError **error)
+{
+	uint64_t have = kx_free_space(path);
+	if (have >= need)
+		return true;
+	g_autofree char *h = g_format_size_full(have, G_FORMAT_SIZE_IEC_UNITS);
+	g_autofree char *n = g_format_size_full(need, G_FORMAT_SIZE_IEC_UNITS);
+	g_set_error(error, KX_ERROR, KX_ERROR_NO_SPACE,
+		    "%s needs %s but only %s are free at %s: make room there, prune the cache "
+		    "(kexsect cache prune) or choose another one (--cache)",
+		    for_what, n, h, path);
+	return false;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A variant's tree is made in git's object store, with an index of its own and without files on
+ * disk. git apply reads and writes its whole index each time: with the 80,000 entries of a kernel
+ * that is most of the time, so it works on an index of the few paths that the patches touch, and
+ * the result is put into the base's index once. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "kernel/kernel-internal.h"
+
+struct KernelStage {
+	const KernelSource *source;
+	char *dir, *index, *marked;
+	GHashTable *texts; /* const Patch * to char * */
+	char *base;	   /* "MODE blob ID\tPATH" lines of the touched paths in the base */
+};
+
+void kernel_stage_free(KernelStage *st)
+{
+	if (!st)
+		return;
+	if (st->dir)
+		kx_remove_tree(st->dir, NULL);
+	g_free(st->dir);
+	g_free(st->index);
+	g_free(st->marked);
+	g_free(st->base);
+	g_hash_table_unref(st->texts);
+	g_free(st);
+}
+
+static bool list_base(KernelStage *st, GHashTable *paths, GError **error)
+{
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	const char *const head[] = {"git", "-c",	  "core.quotePath=false", "ls-tree",
+				    "-r",  "--full-tree", st->source->tree,	  "--"};
+	for (guint i = 0; i < G_N_ELEMENTS(head); i++)
+		g_ptr_array_add(argv, (gpointer)head[i]);
+	GHashTableIter it;
+	gpointer path;
+	g_hash_table_iter_init(&it, paths);
+	while (g_hash_table_iter_next(&it, &path, NULL))
+		g_ptr_array_add(argv, path);
+	g_ptr_array_add(argv, NULL);
+	KernelGit g = {.dir = st->source->git};
+	g_auto(KxProcResult) r = {0};
+	if (!kernel_git_run(&g, (const char *const *)argv->pdata, NULL, &r, error))
+		return false;
+	if (r.status != 0) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: git ls-tree: %s",
+			    st->source->git, g_strstrip(r.err));
+		return false;
+	}
+	st->base = g_steal_pointer(&r.out);
+	return true;
+}
+
+KernelStage *kernel_stage_new(const KernelSource *s, GPtrArray *patches, GError **error)
+{
+	g_autoptr(KernelStage) st = g_new0(KernelStage, 1);
+	st->source = s;
+	st->texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	st->dir = g_dir_make_tmp("kexsect-stage-XXXXXX", error);
+	if (!st->dir)
+		return NULL;
+	st->index = g_build_filename(st->dir, "index", NULL);
+	st->marked = g_build_filename(st->dir, "marked", NULL);
+	g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < patches->len; i++) {
+		const Patch *p = g_ptr_array_index(patches, i);
+		char *text = kernel_patch_read(p, error);
+		if (!text)
+			return NULL;
+		g_hash_table_insert(st->texts, (gpointer)p, text);
+		g_auto(GStrv) touched = kernel_patch_paths(p, text, error);
+		if (!touched)
+			return NULL;
+		for (char **t = touched; *t; t++)
+			g_hash_table_add(paths, g_strdup(*t));
+	}
+	if (!list_base(st, paths, error))
+		return NULL;
+	KernelGit g = {.dir = s->git, .index = st->index};
+	g_autofree char *out =
+		kernel_git(&g, st->base, error, "update-index", "--index-info", NULL);
+	/* no touched path is in the base: git made no index */
+	if (out && !g_file_test(st->index, G_FILE_TEST_EXISTS)) {
+		g_free(out);
+		out = kernel_git(&g, NULL, error, "read-tree", "--empty", NULL);
+	}
+	return out && kernel_stage_mark(st, error) ? g_steal_pointer(&st) : NULL;
+}
+
+bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error)
+{
+	const char *text = g_hash_table_lookup(st->texts, p);
+	const char *argv[] = {"git", "apply", "--cached", "--whitespace=nowarn", "-", NULL};
+	KernelGit g = {.dir = st->source->git, .index = st->index};
+	g_auto(KxProcResult) r = {0};
+	if (!kernel_git_run(&g, argv, text, &r, error))
+		return false;
+	if (r.status == 0)
+		return true;
+	if (strstr(r.err, "No space left"))
+		g_set_error(error, KX_ERROR, KX_ERROR_NO_SPACE, "%s: git apply: %s",
+			    st->source->git, g_strstrip(r.err));
+	else
+		kernel_patch_explain(p, text, r.err, error);
+	return false;
+}
+
+bool kernel_stage_mark(KernelStage *st, GError **error)
+{
+	return kx_copy_file(st->index, st->marked, error);
+}
+
+bool kernel_stage_reset(KernelStage *st, GError **error)
+{
+	return kx_copy_file(st->marked, st->index, error);
+}
+
+/* "MODE ID" by path, from ls-tree's or ls-files' lines. */
+static GHashTable *by_path(char *listing, bool stages)
+{
+	GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_auto(GStrv) lines = g_strsplit(listing, "\n", -1);
+	for (char **l = lines; *l; l++) {
+		char *tab = strchr(*l, '\t');
+		if (!tab)
+			continue;
+		*tab = '\0';
+		g_auto(GStrv) words = g_strsplit(*l, " ", 3); /* MODE type ID, or MODE ID stage */
+		if (words[0] && words[1] && words[2])
+			g_hash_table_insert(
+				out, g_strdup(tab + 1),
+				g_strdup_printf("%s %s", words[0], stages ? words[1] : words[2]));
+	}
+	return out;
+}
+
+static int compare_strings(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Lines for update-index of what differs from the base, sorted by path. */
+static GPtrArray *differences(KernelStage *st, GPtrArray *changed, GError **error)
+{
+	KernelGit g = {.dir = st->source->git, .index = st->index};
+	g_autofree char *now = kernel_git(&g, NULL, error, "-c", "core.quotePath=false", "ls-files",
+					  "--stage", NULL);
+	if (!now)
+		return NULL;
+	g_autoptr(GHashTable) before = by_path(st->base, false);
+	g_autoptr(GHashTable) after = by_path(now, true);
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter it;
+	gpointer path, entry;
+	g_hash_table_iter_init(&it, after);
+	while (g_hash_table_iter_next(&it, &path, &entry)) {
+		if (g_strcmp0(entry, g_hash_table_lookup(before, path)) == 0)
+			continue;
+		if (!g_str_has_prefix(entry, "100")) {
+			g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
+				    "the patches make '%s' something else than a file (mode %.6s)",
+				    (char *)path, (char *)entry);
+			return NULL;
+		}
+		g_ptr_array_add(lines, g_strdup_printf("%s\t%s", (char *)entry, (char *)path));
+		g_ptr_array_add(changed, g_strdup(path));
+	}
+	g_hash_table_iter_init(&it, before);
+	while (g_hash_table_iter_next(&it, &path, NULL))
+		if (!g_hash_table_contains(after, path)) {
+			g_ptr_array_add(lines, g_strdup_printf("0 %040d\t%s", 0, (char *)path));
+			g_ptr_array_add(changed, g_strdup(path));
+		}
+	g_ptr_array_sort(lines, compare_strings);
+	g_ptr_array_sort(changed, compare_strings);
+	return g_steal_pointer(&lines);
+}
+
+static char *write_tree(KernelStage *st, const char *lines, GError **error)
+{
+	g_autofree char *base = g_build_filename(st->source->git, "kexsect-base.index", NULL);
+	g_autofree char *full = g_build_filename(st->dir, "full", NULL);
+	if (!kx_copy_file(base, full, error))
+		return NULL;
+	KernelGit g = {.dir = st->source->git, .index = full};
+	g_autofree char *out = kernel_git(&g, lines, error, "update-index", "--index-info", NULL);
+	return out ? kernel_git(&g, NULL, error, "write-tree", NULL) : NULL;
+}
+
+void kernel_tree_free(KernelTree *t)
+{
+	if (!t)
+		return;
+	g_free(t->tree);
+	g_strfreev(t->changed);
+	g_free(t->blobs);
+	g_free(t);
+}
+
+GPtrArray *kernel_pick(const Series *series, const char *const *names, GError **error)
+{
+	g_autoptr(GPtrArray) out = g_ptr_array_new();
+	for (guint i = 0; names && names[i]; i++)
+		if (!series || !series_find(series, names[i])) {
+			g_set_error(error, KX_ERROR, KX_ERROR_MISSING, "no patch '%s' in %s",
+				    names[i],
+				    series ? series->path : "the request (it names no series)");
+			return NULL;
+		}
+	for (unsigned i = 0; names && series && i < series->patches_count; i++)
+		if (g_strv_contains(names, series->patches[i].name))
+			g_ptr_array_add(out, &series->patches[i]);
+	return g_steal_pointer(&out);
+}
+
+static KernelTree *finish(KernelStage *st, GError **error)
+{
+	g_autoptr(GPtrArray) changed = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) lines = differences(st, changed, error);
+	if (!lines)
+		return NULL;
+	g_ptr_array_add(lines, g_strdup(""));
+	g_ptr_array_add(lines, NULL);
+	g_ptr_array_add(changed, NULL);
+	g_autoptr(KernelTree) t = g_new0(KernelTree, 1);
+	t->blobs = g_strjoinv("\n", (char **)lines->pdata);
+	t->changed = (char **)g_ptr_array_free(g_steal_pointer(&changed), FALSE);
+	t->tree = write_tree(st, t->blobs, error);
+	return t->tree ? g_steal_pointer(&t) : NULL;
+}
+
+KernelTree *kernel_compose(const KernelSource *s, const Series *series, const char *const *fixtures,
+			   const char *const *candidates, GError **error)
+{
+	g_autoptr(GPtrArray) patches = kernel_pick(series, fixtures, error);
+	g_autoptr(GPtrArray) more = patches ? kernel_pick(series, candidates, error) : NULL;
+	if (!more)
+		return NULL;
+	for (guint i = 0; i < more->len; i++) {
+		if (g_ptr_array_find(patches, more->pdata[i], NULL)) {
+			g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+				    "'%s' is both a fixture and a candidate of this variant",
+				    ((const Patch *)more->pdata[i])->name);
+			return NULL;
+		}
+	}
+	g_ptr_array_extend(patches, more, NULL, NULL);
+	if (!patches->len) {
+		KernelTree *t = g_new0(KernelTree, 1);
+		t->tree = g_strdup(s->tree);
+		t->changed = g_new0(char *, 1);
+		t->blobs = g_strdup("");
+		return t;
+	}
+	g_autoptr(KernelStage) st = kernel_stage_new(s, patches, error);
+	for (guint i = 0; st && i < patches->len; i++)
+		if (!kernel_stage_apply(st, patches->pdata[i], error))
+			return NULL;
+	return st ? finish(st, error) : NULL;
+}
