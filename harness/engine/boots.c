@@ -172,13 +172,17 @@ static void take_trial_line(Engine *e, const json_t *line)
 	}
 	j->seen++;
 	j->trials_s += kx_json_num(t->seconds, "total", 0);
-	j->last_infra = outcome == ENGINE_INFRA;
+	g_free(j->infra_why);
+	j->infra_why = outcome == ENGINE_INFRA ? g_strdup_printf("gave no result in trial %u: %s",
+								 t->number, t->reason)
+					       : NULL;
 	engine_spend_trial(e, t->seconds);
 	if (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN) {
 		double total = kx_json_num(t->seconds, "total", 0);
 		g_array_append_val(e->boot_s, total);
 	}
-	if (!engine_take_trial(e, t, json_object_get(line, "faults"), &error))
+	if (!engine_take_trial(e, t, json_object_get(line, "faults"), &error) ||
+	    !engine_record_environment(e, kx_json_str(line, "machine"), &error))
 		engine_fail(e, g_steal_pointer(&error));
 	else if (outcome != ENGINE_INFRA)
 		engine_worked(e, j->mask, j->clean, false);
@@ -255,9 +259,8 @@ void engine_boot_ended(Engine *e, int status)
 	g_autofree char *failure = on_request ? NULL : engine_job_failure(j, status);
 	if (!failure && !j->seen)
 		failure = g_strdup("made no trial");
-	if (j->last_infra) {
-		/* Recorded as a trial already. */
-		engine_infra(e, j->mask, j->clean, false, "failed (see the trial)");
+	if (j->infra_why) {
+		engine_infra(e, j->mask, j->clean, false, j->infra_why);
 		return;
 	}
 	if (failure) {

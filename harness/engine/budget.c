@@ -16,13 +16,20 @@ const char *engine_budget_used(const Engine *e)
 	return NULL;
 }
 
+static double clean_build_s(const Engine *e)
+{
+	SearchCosts defaults;
+	search_costs_init(&defaults);
+	return engine_median(e->clean_s, e->full_s > 0 ? e->full_s : defaults.clean_build_s);
+}
+
 void engine_costs(const Engine *e, GArray *built, SearchCosts *ret)
 {
 	const CampaignBudget *b = &e->campaign->budget;
 	search_costs_init(ret);
 	ret->boot_s = MAX(engine_median(e->boot_s, ret->boot_s), 1e-3);
 	ret->build_s = MAX(engine_median(e->build_s, ret->build_s), 1e-3);
-	ret->clean_build_s = MAX(engine_median(e->clean_s, ret->clean_build_s), ret->build_s);
+	ret->clean_build_s = MAX(clean_build_s(e), ret->build_s);
 	ret->switch_s = engine_median(e->switch_s, ret->switch_s);
 	ret->has_loaded = e->has_loaded;
 	ret->loaded = e->loaded;
@@ -54,7 +61,7 @@ double engine_time_left(const Engine *e)
 	SearchCosts defaults;
 	search_costs_init(&defaults);
 	double boot = engine_median(e->boot_s, defaults.boot_s);
-	double clean = engine_median(e->clean_s, defaults.clean_build_s);
+	double clean = clean_build_s(e);
 	double confirm = 2 * (clean + parent_boots(e) * boot);
 	double left;
 	switch (x->purpose) {

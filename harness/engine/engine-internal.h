@@ -39,7 +39,7 @@ typedef struct {
 	char *result_why;  /* its own reason */
 	char *garbled_why; /* it said something that it must not; NULL: it did not */
 	bool silent;	   /* it said nothing for too long */
-	bool last_infra;   /* its last trial was infra, and counted */
+	char *infra_why;   /* its last trial was infra, and is recorded; else NULL */
 	bool ending;	   /* we told it to end: what it says from now on is not evidence */
 	bool retired;	   /* the batch was ended early, which is no failure */
 	guint silence_source;
@@ -125,7 +125,9 @@ struct Engine {
 	double before_s; /* of earlier sittings */
 	StoreTimes times;
 	GArray *boot_s, *build_s, *clean_s, *switch_s; /* double */
+	double full_s; /* compiling from nothing, as the launcher showed; 0: not known */
 
+	char *machine; /* as the boot jobs describe the target */
 	SearchHypothesis leading;
 	bool has_leading;
 	SearchHypothesis *top; /* best ones now, for the views */
@@ -152,12 +154,16 @@ void engine_schedule(Engine *e, double delay_s);
 void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what);
 void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
 
-/* names.c: "a + b", "no candidate" for 0; new string */
+/* names.c, snapshot.c: "a + b", "no candidate" for 0; new string */
 char *engine_set_name(const Engine *e, SearchMask mask);
 char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h);
 const char *engine_hypothesis_kind(SearchHypothesisKind kind);
 json_t *engine_names_of(const Engine *e, SearchMask mask);
 json_t *engine_snapshot(const Campaign *c);
+
+/* Document "environment": what the trials ran on. `machine`: as a boot job describes its target, or
+ * NULL. Writes only what is new. */
+bool engine_record_environment(Engine *e, const char *machine, GError **error);
 
 /* choose.c: which run; takes the lock. Sets e->run, or e->finished when it has its verdict. */
 bool engine_choose_run(Engine *e, GError **error);

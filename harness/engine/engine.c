@@ -3,6 +3,7 @@
 #include "engine/engine-internal.h"
 
 #include <glib-unix.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -71,20 +72,24 @@ static void tell_experiment(Engine *e)
 				 "bits", x->bits, "seconds_left", engine_time_left(e)));
 }
 
-/* Search stops by itself when the budget does not allow what it would do next. */
-static const char *budget_in_the_way(Engine *e, SearchCosts *costs)
+/* Search stops by itself when the budget does not allow what it would do next: the part of the
+ * budget that, with more of it, would let it go on; NULL when it is not that. */
+static const char *budget_in_the_way(Engine *e, const SearchCosts *costs)
 {
 	SearchVerdict v;
 	SearchExperiment x;
-	const char *which = costs->boots_left < 100   ? "boots"
-			    : costs->builds_left < 10 ? "builds"
-						      : "hours";
 	search_verdict(e->search, &v);
 	if (v.kind != SEARCH_VERDICT_INCONCLUSIVE || v.why != SEARCH_WHY_UNFINISHED)
 		return NULL;
-	costs->boots_left = costs->builds_left = SEARCH_UNLIMITED;
-	costs->seconds_left = G_MAXDOUBLE;
-	return search_next(e->search, costs, &x) == SEARCH_EXPERIMENT ? which : NULL;
+	SearchCosts more = *costs;
+	more.boots_left = SEARCH_UNLIMITED;
+	if (search_next(e->search, &more, &x) == SEARCH_EXPERIMENT)
+		return "boots";
+	more.builds_left = SEARCH_UNLIMITED;
+	if (search_next(e->search, &more, &x) == SEARCH_EXPERIMENT)
+		return "builds";
+	more.seconds_left = HUGE_VAL;
+	return search_next(e->search, &more, &x) == SEARCH_EXPERIMENT ? "hours" : NULL;
 }
 
 /* True when there is an experiment in e->next; false: *error, or it is over. */
@@ -123,7 +128,8 @@ static bool experiment(Engine *e, GError **error)
 
 static bool begin_search(Engine *e, GError **error)
 {
-	return engine_make_search(e, error) && engine_replay(e, error);
+	return engine_record_environment(e, NULL, error) && engine_make_search(e, error) &&
+	       engine_replay(e, error);
 }
 
 static bool advance(Engine *e, GError **error)
@@ -195,6 +201,7 @@ static void clear(Engine *e)
 	g_free(e->matrix.depends);
 	g_clear_pointer(&e->matrix.conflicts, g_array_unref);
 	json_decref(e->matrix.document);
+	g_free(e->machine);
 	g_free(e->top);
 	g_array_unref(e->boot_s);
 	g_array_unref(e->build_s);
@@ -284,7 +291,7 @@ static int work(Engine *e, GError **error)
 		return 1;
 	sit(e);
 	close_sitting(e);
-	if (e->error) {
+	if (e->error && !e->finished) {
 		g_propagate_error(error, g_steal_pointer(&e->error));
 		return 1;
 	}

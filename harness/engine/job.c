@@ -163,6 +163,7 @@ static void clear_job(EngineJob *j)
 	g_free(j->detail);
 	g_free(j->garbled_why);
 	g_free(j->result_why);
+	g_free(j->infra_why);
 	g_free(j->mode);
 	g_free(j->purpose);
 	*j = (EngineJob){0};

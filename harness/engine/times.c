@@ -36,13 +36,20 @@ void engine_spend_wait(Engine *e, double seconds)
 	e->times.deadline += seconds;
 }
 
+static bool is_source_step(const char *step)
+{
+	return g_strcmp0(step, "fetch") == 0 || g_strcmp0(step, "import") == 0;
+}
+
 StoreTimes engine_times(const Engine *e)
 {
 	StoreTimes t = e->times;
 	t.total = since(e->began_us);
 	/* A job that still runs: so that a run that is killed now is accounted for nearly right. */
 	double running = e->job.child ? since(e->job.started_us) : 0;
-	if (e->job.kind == JOB_BUILD)
+	if (e->job.kind == JOB_BUILD && is_source_step(e->job.step))
+		t.source += running;
+	else if (e->job.kind == JOB_BUILD)
 		t.compile += running;
 	else if (e->job.kind == JOB_BOOT)
 		t.boot += MAX(running - e->job.trials_s, 0);

@@ -105,9 +105,9 @@ static void put_job(Engine *e, GString *out)
 		put(out, "  now    build%s %s: %s %s%s  %s", j->clean ? " (clean)" : "", name,
 		    j->step ? j->step : "start", meter, percent, took);
 	else
-		put(out, "  now    trial %u (%u of %u) %s, %s%s: %s", j->first + j->seen,
-		    MIN(j->seen + 1, j->boots), j->boots, name, j->mode,
-		    j->clean ? ", clean build" : "", j->step ? j->step : "start");
+		put(out, "  now    trial %u (%u of %u), %s%s: %s, %s", j->first + j->seen,
+		    MIN(j->seen + 1, j->boots), j->boots, j->mode, j->clean ? ", clean build" : "",
+		    j->step ? j->step : "start", name);
 	if (*e->next.reason)
 		put(out, "  why    %s", e->next.reason);
 }

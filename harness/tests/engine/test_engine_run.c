@@ -78,6 +78,9 @@ static void test_records(void **state)
 	assert_string_equal(depends, "[[],[],[1],[],[],[]]");
 	g_autofree char *conflicts = json_dumps(json_object_get(matrix, "conflicts"), JSON_COMPACT);
 	assert_string_equal(conflicts, "[[3,4]]");
+	g_autoptr(json_t) environment = store_document(v.store, v.run->id, "environment", NULL);
+	assert_string_equal(kx_json_str(environment, "machine"), "a simulated lab");
+	assert_non_null(kx_json_str(environment, "host kernel"));
 	assert_int_equal(kx_json_int(json_object_get(v.run->config, "budget"), "boots", 0), 1000);
 	assert_int_equal(json_array_size(json_object_get(v.verdict->details, "marginals")), 6);
 	assert_string_equal(kx_json_str(json_object_get(v.verdict->details, "leading"), "kind"),

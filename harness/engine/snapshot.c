@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a run was made of and made on, as JSON for the store. */
+#include "engine/engine-internal.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+static json_t *list(char *const *items, unsigned n)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(out, kx_json_text(items[i]));
+	return out;
+}
+
+static json_t *optional(const char *text)
+{
+	return text ? kx_json_text(text) : json_null();
+}
+
+static json_t *snapshot_targets(const Campaign *c)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < c->target_names_count; i++) {
+		const TargetConfig *t = c->targets[i];
+		json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:s, s:o}", "name",
+						     optional(t->name), "title", optional(t->title),
+						     "file", optional(t->path), "driver", "libvirt",
+						     "cmdline", optional(t->cmdline)));
+	}
+	return out;
+}
+
+static json_t *snapshot_oracle(const OracleConfig *o)
+{
+	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name", optional(o->name),
+			 "title", optional(o->title), "file", optional(o->path), "window", "from",
+			 optional(o->window_from), "to", optional(o->window_to), "devices",
+			 list(o->devices, o->devices_count), "addresses",
+			 list(o->address_texts, o->address_texts_count));
+}
+
+json_t *engine_snapshot(const Campaign *c)
+{
+	json_t *out = json_pack("{s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+				optional(c->path), "base", "name", optional(c->base->name), "title",
+				optional(c->base->title), "recipe", optional(c->base->path),
+				"series", optional(c->series->path), "fragments",
+				list(c->fragments, c->fragments_count), "fixtures",
+				list(c->fixtures, c->fixtures_count), "candidates",
+				list(c->candidates, c->candidates_count), "targets",
+				snapshot_targets(c), "oracle", snapshot_oracle(c->oracle));
+	json_t *rest = json_pack(
+		"{s:o, s:s, s:f, s:I, s:i, s:{s:i, s:f, s:i}}", "cmdline", optional(c->cmdline),
+		"mode", c->mode == BOOT_COLD ? "cold" : "kexec", "confidence", c->search.confidence,
+		"seed", (json_int_t)c->search.seed, "max_culprits", (int)c->search.max_culprits,
+		"budget", "boots", (int)c->budget.boots, "hours", c->budget.hours, "builds",
+		(int)c->budget.builds);
+	json_object_update(out, rest);
+	json_decref(rest);
+	return out;
+}
+
+static char *cpu_model(void)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+		return NULL;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
+	for (char **line = lines; *line; line++) {
+		const char *value = strchr(*line, ':');
+		if (value && g_str_has_prefix(*line, "model name"))
+			return g_strstrip(g_strdup(value + 1));
+	}
+	return NULL;
+}
+
+static void set_text(json_t *o, const char *name, const char *value)
+{
+	if (value && *value)
+		json_object_set_new(o, name, kx_json_text(value));
+}
+
+bool engine_record_environment(Engine *e, const char *machine, GError **error)
+{
+	if (machine ? g_strcmp0(machine, e->machine) == 0 : e->machine != NULL)
+		return true;
+	g_free(e->machine);
+	e->machine = g_strdup(machine);
+	g_autoptr(json_t) doc = store_document(e->store, e->run->id, "environment", error);
+	if (!doc)
+		return false;
+	g_autoptr(json_t) now = json_is_object(doc) ? json_incref(doc) : json_object();
+	g_autofree char *cpu = cpu_model();
+	g_autofree char *processors = g_strdup_printf("%u", g_get_num_processors());
+	struct utsname host;
+	set_text(now, "kexsect", KEXSECT_VERSION);
+	set_text(now, "machine", machine);
+	if (uname(&host) == 0) {
+		set_text(now, "host kernel", host.release);
+		set_text(now, "host architecture", host.machine);
+	}
+	set_text(now, "host processor", cpu);
+	set_text(now, "host processors", processors);
+	return store_set_document(e->store, e->run->id, "environment", now, error);
+}
