@@ -136,6 +136,7 @@ static bool one_boot(Job *job, GError **error)
 			   .cmdline = r->cmdline,
 			   .identity = r->identity,
 			   .mode = r->mode,
+			   .alive = r->oracle->alive,
 			   .wait_us = wait_us,
 			   .folder = dir};
 	g_auto(TargetResult) result = {0};

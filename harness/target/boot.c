@@ -30,6 +30,7 @@ typedef struct Boot {
 	Console *console;
 	Kmsg *kmsg;
 	AgentLink *link;
+	GRegex *alive_line;
 	int console_fd;
 	guint console_source, ping_source, cancel_source;
 	GError *error;
@@ -176,7 +177,9 @@ static void tell_step(Boot *b)
 	if (b->watch.phase == b->told)
 		return;
 	b->told = b->watch.phase;
-	if (b->told < G_N_ELEMENTS(steps))
+	/* a cold boot has no kexec: until its first line it is in the firmware */
+	bool skip = b->told == WATCH_KEXEC && b->spec->mode == BOOT_COLD;
+	if (b->told < G_N_ELEMENTS(steps) && !skip)
 		target_step(b->t, steps[b->told]);
 	if (b->told == WATCH_DELIVER)
 		deliver(b);
@@ -205,6 +208,8 @@ static void run_loop(Boot *b)
 		tell_step(b);
 		if (b->watch.interrupt) {
 			b->watch.interrupt = false;
+			/* the panic that the NMI causes is not the variant's */
+			console_end_variant(b->console, "NMI sent for a trace", now_us());
 			b->t->ops->interrupt(b->t);
 		}
 		g_source_set_ready_time(clock, watch_next(&b->watch));
@@ -306,6 +311,15 @@ static bool finish_files(Boot *b, TargetResult *r, GError **error)
 	return ok && kx_write_file(path, line, -1, error);
 }
 
+/* Console bytes are of no encoding in particular. */
+static bool compile_alive(Boot *b, GError **error)
+{
+	if (!b->spec->alive)
+		return true;
+	b->alive_line = g_regex_new(b->spec->alive, G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, error);
+	return b->alive_line != NULL;
+}
+
 static bool run_boot(Boot *b, TargetResult *r, GError **error)
 {
 	gint64 start = now_us();
@@ -315,6 +329,7 @@ static bool run_boot(Boot *b, TargetResult *r, GError **error)
 	watch_init(&b->watch, &b->t->o.config->timeouts, b->spec->identity,
 		   b->spec->mode == BOOT_COLD, now_us());
 	b->watch.start_us = start;
+	b->watch.alive_line = b->alive_line;
 	b->told = WATCH_DONE;
 	if (b->spec->mode == BOOT_COLD)
 		console_mark_variant(b->console);
@@ -345,7 +360,7 @@ bool target_boot(Target *t, const TargetBoot *spec, TargetResult *ret, GError **
 	b.kmsg = kmsg_new(spec->folder);
 	b.console = console_new(spec->folder, BOUNDED_KEEP, start, on_line, &b, error);
 	t->boot = &b;
-	bool ok = b.console && run_boot(&b, &r, error);
+	bool ok = b.console && compile_alive(&b, error) && run_boot(&b, &r, error);
 	if (!ok)
 		t->ops->stop(t);
 	disconnect(&b);
@@ -354,6 +369,7 @@ bool target_boot(Target *t, const TargetBoot *spec, TargetResult *ret, GError **
 	console_free(b.console);
 	kmsg_free(b.kmsg);
 	watch_clear(&b.watch);
+	g_clear_pointer(&b.alive_line, g_regex_unref);
 	g_clear_error(&b.error);
 	g_free(b.cmdline);
 	if (ok)

@@ -128,7 +128,8 @@ void watch_version(Watch *w, const char *version, gint64 now)
 
 void watch_agent_alive(Watch *w, const char *identity, gint64 now)
 {
-	now_alive(w, identity, now);
+	if (!w->alive_line)
+		now_alive(w, identity, now);
 }
 
 bool watch_identified(const Watch *w)
@@ -152,22 +153,24 @@ static const struct {
 	{"---[ end Kernel panic", SIGN_TRACE_END}, {"Kernel panic - not syncing", SIGN_PANIC},
 	{"-- System halted", SIGN_PANIC},	   {"Oops: ", SIGN_OOPS},
 	{"BUG: unable to handle", SIGN_OOPS},	   {"kernel BUG at ", SIGN_OOPS},
-	{"general protection fault", SIGN_OOPS},
 };
 
-static Sign find_sign(const char *line)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(signs); i++)
-		if (strstr(line, signs[i].text))
-			return signs[i].sign;
-	return SIGN_NONE;
-}
+/* The same words in "traps: init[1] general protection fault" are about a program. */
+#define GP_FAULT "general protection fault"
 
 /* Without "[    1.234567] ". */
 static const char *message(const char *line)
 {
 	const char *end = *line == '[' ? strstr(line, "] ") : NULL;
 	return end ? end + 2 : line;
+}
+
+static Sign find_sign(const char *line)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(signs); i++)
+		if (strstr(line, signs[i].text))
+			return signs[i].sign;
+	return g_str_has_prefix(message(line), GP_FAULT) ? SIGN_OOPS : SIGN_NONE;
 }
 
 static void look_for_banner(Watch *w, const char *line, gint64 now)
@@ -184,6 +187,11 @@ static void look_for_banner(Watch *w, const char *line, gint64 now)
 
 static void look_for_alive(Watch *w, const char *line, gint64 now)
 {
+	if (w->alive_line) {
+		if (g_regex_match(w->alive_line, message(line), 0, NULL))
+			now_alive(w, w->identity, now);
+		return;
+	}
 	const char *at = strstr(line, AGENT_ALIVE);
 	if (!at)
 		return;
@@ -220,6 +228,14 @@ void watch_line(Watch *w, const char *line, gint64 now)
 	look_for_alive(w, line, now);
 }
 
+/* Waiting from the last sign of life on was for nothing: it is booked as such, not to the phase. */
+static void book_wait(Watch *w, gint64 now)
+{
+	gint64 waited = now - MAX(w->byte_us, w->phase_us);
+	w->deadline_us += waited;
+	w->phase_us += waited;
+}
+
 void watch_event(Watch *w, TargetEvent event, gint64 now)
 {
 	static const struct {
@@ -231,6 +247,8 @@ void watch_event(Watch *w, TargetEvent event, gint64 now)
 		[TARGET_EVENT_POWEROFF] = {TARGET_END_POWEROFF, "the machine was switched off"},
 		[TARGET_EVENT_DIED] = {TARGET_END_MACHINE_DIED, "the machine's process died"},
 	};
+	if (event == TARGET_EVENT_WATCHDOG && (w->phase == WATCH_KEXEC || w->phase == WATCH_BOOT))
+		book_wait(w, now);
 	if (event != TARGET_EVENT_DIED && w->phase < WATCH_KEXEC)
 		watch_end(w, TARGET_END_LAUNCHER_FAILED, now, "%s while the launcher ran",
 			  meanings[event].what);
@@ -295,14 +313,6 @@ static Clock next_clock(const Watch *w)
 		break;
 	}
 	return (Clock){.at = G_MAXINT64, .end = w->end};
-}
-
-/* Waiting from the last sign of life on was for nothing: it is booked as such, not to the phase. */
-static void book_wait(Watch *w, gint64 now)
-{
-	gint64 waited = now - MAX(w->byte_us, w->phase_us);
-	w->deadline_us += waited;
-	w->phase_us += waited;
 }
 
 void watch_tick(Watch *w, gint64 now)

@@ -21,6 +21,7 @@ typedef struct {
 	/* the caller sets */
 	const Timeouts *timeouts;
 	const char *identity;
+	GRegex *alive_line; /* NULL: the agent's marker */
 	/* results; strings are owned */
 	WatchPhase phase;
 	TargetEnd end; /* INVALID while it is not over */

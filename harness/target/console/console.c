@@ -92,6 +92,16 @@ void console_mark_variant(Console *c)
 	c->variant = true;
 }
 
+void console_end_variant(Console *c, const char *why, gint64 now_us)
+{
+	if (c->line->len > 0)
+		end_line(c);
+	c->variant = false;
+	g_string_printf(c->line, "[kexsect: %s]", why);
+	c->line_us = now_us;
+	end_line(c);
+}
+
 guint64 console_bytes(const Console *c)
 {
 	return c->bytes;

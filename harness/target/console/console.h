@@ -19,6 +19,9 @@ Console *console_new(const char *folder, gsize keep, gint64 start_us, ConsoleLin
 void console_feed(Console *c, const char *data, gsize len, gint64 now_us);
 /* What comes from here on is the variant's. */
 void console_mark_variant(Console *c);
+/* What comes from here on is not the variant's own doing (an answer to an NMI): it is in the files,
+ * but not in the text. `why` becomes a line of console.log. */
+void console_end_variant(Console *c, const char *why, gint64 now_us);
 guint64 console_bytes(const Console *c);
 guint64 console_dropped(const Console *c);
 /* Completes the files and frees the console; ret_text gets the variant's part. */
