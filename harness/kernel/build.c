@@ -125,20 +125,6 @@ static char *ccache_dir(const Build *x, GError **error)
 	return dir;
 }
 
-/* What make said when the machine, not the code, was at fault. */
-static bool is_machines_fault(const char *log)
-{
-	static const char *const signs[] = {
-		"No space left on device",  "Cannot allocate memory",
-		"virtual memory exhausted", "Killed signal terminated program",
-		"command not found",	    "Read-only file system",
-		"Input/output error",	    "Disk quota exceeded"};
-	for (guint i = 0; i < G_N_ELEMENTS(signs); i++)
-		if (strstr(log, signs[i]))
-			return true;
-	return false;
-}
-
 /* The first line with an error of the compiler, else of make. */
 static char *first_error(const char *log)
 {
@@ -149,9 +135,7 @@ static char *first_error(const char *log)
 		const char *at = strstr(log, signs[i]);
 		if (!at)
 			continue;
-		while (at > log && at[-1] != '\n')
-			at--;
-		g_autofree char *line = g_strndup(at, strcspn(at, "\n"));
+		g_autofree char *line = kernel_line_at(log, at);
 		/* the path in the tree, not in the sandbox */
 		g_auto(GStrv) parts = g_strsplit(line, "/tmp/kexsect/src/", -1);
 		return g_strjoinv("", parts);
@@ -167,15 +151,19 @@ static bool explain_compile(Build *x, GError *e, GError **error)
 		g_propagate_error(error, e);
 		return false;
 	}
-	g_autofree char *line = first_error(text);
-	bool machine = is_machines_fault(text);
+	g_autofree char *machine = kernel_machines_fault(text);
+	g_autofree char *line = machine ? NULL : first_error(text);
+	bool full = machine && strstr(machine, "No space left");
 	g_set_error(error, KX_ERROR,
-		    !machine			    ? KX_ERROR_INPUT
-		    : strstr(text, "No space left") ? KX_ERROR_NO_SPACE
-						    : KX_ERROR_FAILED,
+		    full      ? KX_ERROR_NO_SPACE
+		    : machine ? KX_ERROR_FAILED
+			      : KX_ERROR_INPUT,
 		    "%s%s; see %s",
 		    machine ? "the build machine failed: " : "it does not compile: ",
-		    line ? line : e->message, x->log);
+		    machine ? machine
+		    : line  ? line
+			    : e->message,
+		    x->log);
 	g_error_free(e);
 	return false;
 }

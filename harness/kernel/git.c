@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "kernel/kernel-internal.h"
@@ -44,8 +45,9 @@ char *kernel_git(const KernelGit *g, const char *input, GError **error, ...)
 	if (!kernel_git_run(g, (const char *const *)argv->pdata, input, &r, error))
 		return NULL;
 	if (r.status != 0) {
-		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "git %s in %s: %s",
-			    (char *)argv->pdata[1], g->dir, g_strstrip(r.err));
+		bool full = strstr(r.err, "No space left") || strstr(r.err, "Out of diskspace");
+		g_set_error(error, KX_ERROR, full ? KX_ERROR_NO_SPACE : KX_ERROR_FAILED,
+			    "git in %s: %s", g->dir, g_strstrip(r.err));
 		return NULL;
 	}
 	g_strchomp(r.out);

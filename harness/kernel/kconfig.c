@@ -206,8 +206,8 @@ static bool make_config(const KernelRequest *q, const KernelWork *w, const char 
 	const char *settle[] = {settle_target(w), NULL};
 	g_autofree char *config = g_build_filename(dir, ".config", NULL);
 	unlink(config);
-	return kernel_make_run(&m, start, NULL, error) && append_fragments(q, config, error) &&
-	       kernel_make_run(&m, settle, NULL, error) && verify_fragments(q, config, error);
+	return kernel_make_run(&m, start, error) && append_fragments(q, config, error) &&
+	       kernel_make_run(&m, settle, error) && verify_fragments(q, config, error);
 }
 
 static bool put_config(const char *from, const char *obj, GError **error)

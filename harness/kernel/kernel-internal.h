@@ -129,13 +129,17 @@ typedef struct {
 /* Command line and environment of `make TARGET…`. */
 GPtrArray *kernel_make_argv(const KernelMake *m, const char *const *targets);
 GPtrArray *kernel_make_env(const KernelMake *m);
-/* Runs it to its end; on failure *ret_output has the end of what it said. */
-bool kernel_make_run(const KernelMake *m, const char *const *targets, char **ret_output,
-		     GError **error);
+/* Runs it to its end; KX_ERROR_INPUT when make itself gave up. */
+bool kernel_make_run(const KernelMake *m, const char *const *targets, GError **error);
 /* Runs it with progress and a log file (bounded); *ret_files: how many steps it printed. */
 bool kernel_make_logged(const KernelMake *m, const char *const *targets, const char *log,
 			unsigned timeout_s, uint64_t expected, KernelProgress *p,
 			uint64_t *ret_files, GError **error);
+
+/* The line of `text` around `at`; the caller frees it. */
+char *kernel_line_at(const char *text, const char *at);
+/* The line of make's output that says that the machine, not the code, is at fault; else NULL. */
+char *kernel_machines_fault(const char *log);
 
 /* ---- worktree.c ---- */
 
@@ -151,7 +155,7 @@ KernelWork *kernel_work_open(const char *cache, const Recipe *r, const KernelSou
 /* Puts `tree` into src; only files that differ are written. */
 bool kernel_work_switch(KernelWork *w, const KernelSource *s, const char *tree, GError **error);
 /* Around a compilation in obj: one that does not come to its end (killed, power lost) leaves the
- * mark, and the next begin() empties obj, because half an object can look complete. */
+ * mark, and the next open() empties obj, because half an object can look complete. */
 bool kernel_work_begin(KernelWork *w, GError **error);
 bool kernel_work_end(KernelWork *w, GError **error);
 /* Steps that a compilation from nothing printed; 0: not known. */

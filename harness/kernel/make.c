@@ -71,8 +71,29 @@ GPtrArray *kernel_make_env(const KernelMake *m)
 	return env;
 }
 
-bool kernel_make_run(const KernelMake *m, const char *const *targets, char **ret_output,
-		     GError **error)
+char *kernel_line_at(const char *text, const char *at)
+{
+	while (at > text && at[-1] != '\n')
+		at--;
+	return g_strndup(at, strcspn(at, "\n"));
+}
+
+char *kernel_machines_fault(const char *log)
+{
+	static const char *const signs[] = {"No space left on device",
+					    "Cannot allocate memory",
+					    "virtual memory exhausted",
+					    "Killed signal terminated program",
+					    ": not found\n",
+					    "Input/output error",
+					    "Disk quota exceeded"};
+	for (guint i = 0; i < G_N_ELEMENTS(signs); i++)
+		if (strstr(log, signs[i]))
+			return kernel_line_at(log, strstr(log, signs[i]));
+	return NULL;
+}
+
+bool kernel_make_run(const KernelMake *m, const char *const *targets, GError **error)
 {
 	g_autoptr(GPtrArray) argv = kernel_make_argv(m, targets), env = kernel_make_env(m);
 	g_auto(KxProcResult) r = {0};
@@ -80,18 +101,15 @@ bool kernel_make_run(const KernelMake *m, const char *const *targets, char **ret
 		    .env = (const char *const *)env->pdata,
 		    .timeout_s = 600,
 		    .max_output = KEPT_OUTPUT};
-	if (ret_output)
-		*ret_output = NULL;
 	if (!kx_proc_run(&p, &r, error))
 		return false;
 	if (r.status == 0)
 		return true;
+	g_autofree char *machine = kernel_machines_fault(r.out);
 	g_strchomp(r.out);
 	const char *tail = r.out + MAX((gssize)strlen(r.out) - 600, 0);
-	g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "make %s ended with status %d: %s", targets[0],
-		    r.status, tail);
-	if (ret_output)
-		*ret_output = g_steal_pointer(&r.out);
+	g_set_error(error, KX_ERROR, machine ? KX_ERROR_FAILED : KX_ERROR_INPUT,
+		    "make %s ended with status %d: %s", targets[0], r.status, tail);
 	return false;
 }
 

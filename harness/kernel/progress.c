@@ -9,6 +9,7 @@
 
 #define REPORT_EVERY_US 200000
 #define LOCK_POLL_US 100000
+#define GIB (1u << 30)
 
 void kernel_step(KernelProgress *p, const char *step, uint64_t done, uint64_t total,
 		 const char *detail)
@@ -60,11 +61,10 @@ bool kernel_check_space(const char *path, uint64_t need, const char *for_what, G
 	uint64_t have = kx_free_space(path);
 	if (have >= need)
 		return true;
-	g_autofree char *h = g_format_size_full(have, G_FORMAT_SIZE_IEC_UNITS);
-	g_autofree char *n = g_format_size_full(need, G_FORMAT_SIZE_IEC_UNITS);
 	g_set_error(error, KX_ERROR, KX_ERROR_NO_SPACE,
-		    "%s needs %s but only %s are free at %s: make room there, prune the cache "
+		    "%s needs %.1f GiB but only %.1f GiB are free at %s: make room there, prune "
+		    "the cache "
 		    "(kexsect cache prune) or choose another one (--cache)",
-		    for_what, n, h, path);
+		    for_what, (double)need / GIB, (double)have / GIB, path);
 	return false;
 }

@@ -57,6 +57,25 @@ static void remove_left_behind(const char *dir)
 		}
 }
 
+static char *in_work(const KernelWork *w, const char *name)
+{
+	return g_build_filename(w->dir, name, NULL);
+}
+
+/* After a compilation that did not come to its end. */
+static bool drop_interrupted(KernelWork *w, GError **error)
+{
+	g_autofree char *mark = in_work(w, "compiling");
+	if (!g_file_test(mark, G_FILE_TEST_EXISTS))
+		return true;
+	g_message("%s: the last compilation was interrupted; starting it anew (ccache helps)",
+		  w->dir);
+	if (!kx_remove_tree(w->obj, error) || !kx_mkdir(w->obj, error))
+		return false;
+	unlink(mark);
+	return true;
+}
+
 KernelWork *kernel_work_open(const char *cache, const Recipe *r, const KernelSource *s,
 			     KernelProgress *p, GError **error)
 {
@@ -75,13 +94,10 @@ KernelWork *kernel_work_open(const char *cache, const Recipe *r, const KernelSou
 	if (w->lock < 0)
 		return NULL;
 	remove_left_behind(w->dir);
+	if (!drop_interrupted(w, error))
+		return NULL;
 	kernel_touch(w->dir);
 	return g_steal_pointer(&w);
-}
-
-static char *in_work(const KernelWork *w, const char *name)
-{
-	return g_build_filename(w->dir, name, NULL);
 }
 
 /* A clock that went back would make new sources look older than old objects. */
@@ -124,13 +140,6 @@ bool kernel_work_switch(KernelWork *w, const KernelSource *s, const char *tree, 
 bool kernel_work_begin(KernelWork *w, GError **error)
 {
 	g_autofree char *mark = in_work(w, "compiling");
-	if (g_file_test(mark, G_FILE_TEST_EXISTS)) {
-		g_message(
-			"%s: the last compilation was interrupted; starting it anew (ccache helps)",
-			w->dir);
-		if (!kx_remove_tree(w->obj, error) || !kx_mkdir(w->obj, error))
-			return false;
-	}
 	return kx_write_file(mark, "", 0, error);
 }
 

@@ -93,7 +93,7 @@ static const struct {
 	 " $(obj)/%.o: %.c common.h\n \t@echo '  CC      $*.o'\n"
 	 "+\t@-touch a.c evil /usr/kexsect-evil /etc/kexsect-evil /tmp/kexsect-evil\n"
 	 "+\t@-test \"$$(grep -c : /proc/net/dev)\" -le 1 || touch $(obj)/network\n"
-	 "+\t@-ls /root /home | grep -q . && touch $(obj)/home\n"
+	 "+\t@-ls -A /root | grep -q . && touch $(obj)/home\n"
 	 " \t@$(CC) -I. -c -o $@ $<\n $(obj)/version.o: version.c common.h FORCE\n"
 	 " \t@echo '  CC      version.o'\n"},
 	{"patches/series.yaml", "name: tiny\n"
