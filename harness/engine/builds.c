@@ -167,8 +167,7 @@ void engine_build_line(Engine *e, const json_t *line)
 		j->result_ok = !g_str_equal(b->status, "infra");
 		j->result_why = g_strdup(b->reason);
 		engine_spend_build(e, b->seconds);
-		/* In the accounts the job is over. */
-		j->started_us = g_get_monotonic_time();
+		j->accounted_us = g_get_monotonic_time();
 		StoreTimes times = engine_times(e);
 		if (!j->ending &&
 		    !store_add_build(e->store, e->run->id, e->sitting, b, &times, &error))

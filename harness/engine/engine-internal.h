@@ -32,7 +32,8 @@ typedef enum { JOB_NONE, JOB_BUILD, JOB_BOOT } EngineJobKind;
 typedef struct {
 	EngineJobKind kind;
 	KxChild *child;
-	gint64 started_us, step_us; /* monotonic */
+	gint64 started_us;   /* monotonic */
+	gint64 accounted_us; /* up to here its time is in the accounts */
 	char *step, *detail;
 	double done, total; /* of a step that counts; total 0: it does not */
 	bool result_seen, result_ok;

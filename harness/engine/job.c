@@ -56,11 +56,8 @@ static void take_step(Engine *e, const json_t *line)
 {
 	EngineJob *j = &e->job;
 	const char *step = kx_json_str(line, "step"), *detail = kx_json_str(line, "detail");
-	if (step && g_strcmp0(step, j->step) != 0) {
-		g_free(j->step);
-		j->step = g_strdup(step);
-		j->step_us = g_get_monotonic_time();
-	}
+	g_free(j->step);
+	j->step = g_strdup(step);
 	g_free(j->detail);
 	j->detail = g_strdup(detail);
 	j->done = kx_json_num(line, "done", 0);
@@ -224,7 +221,7 @@ bool engine_start_job(Engine *e, EngineJobKind kind, const char *name, const jso
 		e->options->program ? g_strdup(e->options->program) : own_program();
 	const char *argv[] = {program, "job", kind == JOB_BUILD ? "build" : "boot", path, NULL};
 	j->kind = kind;
-	j->started_us = j->step_us = g_get_monotonic_time();
+	j->started_us = j->accounted_us = g_get_monotonic_time();
 	if (kx_json_save(path, request, error))
 		j->child = kx_child_start(&(KxProc){.argv = argv, .log_path = log}, on_line,
 					  on_exit_of_job, e, error);

@@ -46,7 +46,7 @@ StoreTimes engine_times(const Engine *e)
 	StoreTimes t = e->times;
 	t.total = since(e->began_us);
 	/* A job that still runs: so that a run that is killed now is accounted for nearly right. */
-	double running = e->job.child ? since(e->job.started_us) : 0;
+	double running = e->job.child ? since(e->job.accounted_us) : 0;
 	if (e->job.kind == JOB_BUILD && is_source_step(e->job.step))
 		t.source += running;
 	else if (e->job.kind == JOB_BUILD)

@@ -259,7 +259,7 @@ Store *store_open_raw(const char *results, StoreAccess access, GError **error)
 /* The switch needs the file for itself for a moment and does not call the busy handler. */
 static bool use_wal(Store *s, GError **error)
 {
-	gint64 end = g_get_monotonic_time() + BUSY_MS * 1000;
+	gint64 end = g_get_monotonic_time() + BUSY_MS * (gint64)1000;
 	while (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK) {
 		if ((sqlite3_errcode(s->db) & 0xff) != SQLITE_BUSY ||
 		    g_get_monotonic_time() > end) {

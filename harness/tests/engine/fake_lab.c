@@ -251,8 +251,10 @@ static bool one_trial(const json_t *request, const json_t *names)
 	g_autofree char *dir = g_build_filename(kx_json_str(request, "evidence"), leaf, NULL);
 	g_strlcpy(present_dir, dir, sizeof(present_dir));
 	complete = false;
-	journal("start");
-	if (!kx_mkdir(dir, NULL) || !keep("request.json", request))
+	if (!kx_mkdir(dir, NULL))
+		return false;
+	journal("start"); /* what left nothing on disk did not begin */
+	if (!keep("request.json", request))
 		return false;
 	say(json_pack("{s:s, s:i, s:s}", "event", "step", "trial", (int)present, "step", "boot"));
 	pause_ms("boot_ms");
