@@ -181,18 +181,48 @@ static json_t *named_indices(const json_t *names, const json_t *indices)
 	return out;
 }
 
+/* Why a pair, or one alone, does not apply, where that was tried. */
+static const char *tried_reason(const json_t *matrix, const json_t *members)
+{
+	bool pair = json_array_size(members) == 2;
+	const char *a = json_string_value(json_array_get(members, 0));
+	const char *b = json_string_value(json_array_get(members, 1));
+	size_t i;
+	json_t *x;
+	json_array_foreach (json_object_get(matrix, pair ? "pairs" : "alone"), i, x) {
+		const char *xa = kx_json_str(x, pair ? "a" : "name"), *xb = kx_json_str(x, "b");
+		if ((g_strcmp0(xa, a) == 0 && g_strcmp0(xb, b) == 0) ||
+		    (pair && g_strcmp0(xa, b) == 0 && g_strcmp0(xb, a) == 0))
+			return kx_json_str(x, "reason");
+	}
+	return NULL;
+}
+
+/* Those that do not apply even alone. */
+static void append_alone(const Model *m, json_t *out)
+{
+	size_t i;
+	json_t *x;
+	json_array_foreach (json_object_get(m->matrix, "alone"), i, x) {
+		const char *name = kx_json_str(x, "name"), *result = kx_json_str(x, "result");
+		if (!name || g_strcmp0(result, "conflict") != 0)
+			continue;
+		json_array_append_new(out, relation("conflicts", json_pack("[o]", model_text(name)),
+						    kx_json_str(x, "reason")));
+	}
+}
+
 static void append_matrix(const Model *m, json_t *out)
 {
 	const json_t *names = json_object_get(m->matrix, "names");
-	const json_t *reasons = json_object_get(m->matrix, "reasons");
 	size_t i, k;
 	json_t *x, *needed;
+	append_alone(m, out);
 	json_array_foreach (json_object_get(m->matrix, "conflicts"), i, x) {
 		json_t *members = named_indices(names, x);
 		if (members)
-			json_array_append_new(
-				out, relation("conflicts", members,
-					      json_string_value(json_array_get(reasons, i))));
+			json_array_append_new(out, relation("conflicts", members,
+							    tried_reason(m->matrix, members)));
 	}
 	json_array_foreach (json_object_get(m->matrix, "depends"), i, x) {
 		json_array_foreach (x, k, needed) {

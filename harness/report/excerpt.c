@@ -18,6 +18,7 @@ typedef struct {
 	char *text; /* without the log's own prefix */
 	char *time; /* as the log says it */
 	bool fault, show;
+	bool dictionary; /* of a record of /dev/kmsg, not a line of its own */
 } Line;
 
 static void line_clear(gpointer line)
@@ -67,6 +68,7 @@ static GArray *split_lines(char *text, bool kmsg)
 		Line line = {0};
 		if (!(kmsg ? split_kmsg(raw, &line) : split_console(raw, &line)))
 			line.text = g_strdup(raw);
+		line.dictionary = kmsg && *raw == ' ';
 		g_array_append_val(out, line);
 	}
 	return out;
@@ -131,7 +133,7 @@ static guint mark_faults(GArray *lines, guint begin, const GPtrArray *faults)
 static void show(GArray *lines, gint64 from, gint64 to)
 {
 	for (gint64 i = MAX(from, 0); i <= to && i < lines->len; i++)
-		at(lines, (guint)i)->show = true;
+		at(lines, (guint)i)->show = !at(lines, (guint)i)->dictionary;
 }
 
 static void choose(GArray *lines, gint64 from, gint64 to, bool window_known)
@@ -145,6 +147,15 @@ static void choose(GArray *lines, gint64 from, gint64 to, bool window_known)
 	for (guint i = 0; i < lines->len; i++) {
 		if (at(lines, i)->fault)
 			show(lines, (gint64)i - AROUND, (gint64)i + AROUND);
+	}
+	/* a gap is not worth its mark when it is as short */
+	gint64 last = -1;
+	for (guint i = 0; i < lines->len; i++) {
+		if (!at(lines, i)->show)
+			continue;
+		if (last >= 0 && i - last <= 3)
+			show(lines, last, i);
+		last = i;
 	}
 }
 

@@ -10,9 +10,11 @@ static void put_line(GString *out, const json_t *line, const json_t *before)
 	     fault = kx_json_bool(line, "fault", false);
 	gint64 number = kx_json_int(line, "number", 0);
 	gint64 last = kx_json_int(before, "number", number - 1);
-	if (before && number > last + 1)
-		g_string_append_printf(out, "<span class=\"gap\">%" G_GINT64_FORMAT " lines</span>",
-				       number - last - 1);
+	/* one or two are the dictionary of a record of /dev/kmsg */
+	if (before && number > last + 3)
+		g_string_append_printf(
+			out, "<span class=\"gap\">%" G_GINT64_FORMAT " lines left out</span>",
+			number - last - 1);
 	g_string_append_printf(out, "<span class=\"l%s%s\"><i>%s</i><i>%" G_GINT64_FORMAT "</i>",
 			       window ? " w" : "", fault ? " f" : "", fault ? "▶" : "", number);
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -21,27 +23,37 @@ static void put_line(GString *out, const json_t *line, const json_t *before)
 	g_string_append(out, "</span>");
 }
 
-static void put_example(GString *out, const json_t *example)
+static void put_caption(GString *out, const json_t *example)
 {
-	const json_t *lines = json_object_get(example, "lines");
-	g_autoptr(GString) href = g_string_new(NULL);
-	g_string_append_printf(out, "<figure>\n<figcaption>Trial %.0f, ",
-			       report_num(example, "trial", 0));
+	g_string_append_printf(out, "Trial %.0f, ", report_num(example, "trial", 0));
 	if (json_array_size(json_object_get(example, "members")) > 0)
 		g_string_append(out, "with ");
 	report_say_set(json_object_get(example, "members"), "the base", &report_speech_html, out);
 	g_string_append(out, ": ");
 	report_html_text(out, report_outcome(report_str(example, "outcome"))->words);
-	g_string_append(out, ". ");
+}
+
+/* The first one is open, and the boot with the answer, to compare; others can be opened. */
+static void put_example(GString *out, const json_t *example, bool first)
+{
+	const json_t *lines = json_object_get(example, "lines");
+	bool clean = strcmp(report_str(example, "outcome"), "clean") == 0;
+	g_autoptr(GString) href = g_string_new(NULL);
+	g_string_append(out, first   ? "<figure>\n<figcaption>"
+			     : clean ? "<details open>\n<summary>"
+				     : "<details>\n<summary>");
+	put_caption(out, example);
+	g_string_append(out, first ? "</figcaption>\n" : "</summary>\n");
+	g_string_append(out, "<p class=\"source\">");
 	if (report_put_href(href, report_str(example, "link")))
 		g_string_append_printf(out, "<a href=\"%s\">", href->str);
 	report_html_text(out, report_str(example, "file"));
 	g_string_append(out, href->len ? "</a>" : "");
-	g_string_append_printf(out, ", %.0f lines</figcaption>\n<pre class=\"log\">",
+	g_string_append_printf(out, ", %.0f lines</p>\n<pre class=\"log\">",
 			       report_num(example, "total_lines", 0));
 	for (size_t i = 0; i < json_array_size(lines); i++)
 		put_line(out, json_array_get(lines, i), i ? json_array_get(lines, i - 1) : NULL);
-	g_string_append(out, "</pre>\n</figure>\n");
+	g_string_append(out, first ? "</pre>\n</figure>\n" : "</pre>\n</details>\n");
 }
 
 static void put_signature(GString *out, const json_t *s)
@@ -92,7 +104,7 @@ void report_html_faults(GString *out, const json_t *doc)
 	report_html_section(out, "faults", "The fault in its window");
 	put_window(out, doc);
 	json_array_foreach ((json_t *)examples, i, x)
-		put_example(out, x);
+		put_example(out, x, i == 0);
 	if (json_array_size(signatures) > 0) {
 		g_string_append(
 			out,

@@ -205,7 +205,7 @@ static void put_conflict(GString *out, const json_t *c)
 	} else {
 		bool one = json_array_size(members) == 1;
 		report_say_set(members, "nothing", &report_speech_html, out);
-		g_string_append(out, r == 0 ? " do not apply together"
+		g_string_append(out, r == 0 ? one ? " does not apply" : " do not apply together"
 				     : one  ? " does not build"
 					    : " do not build together");
 	}

@@ -230,7 +230,9 @@ char *report_say_count(const json_t *count)
 						    boots);
 	if (faults == boots)
 		return boots == 1 ? g_strdup("1 boot, it faults")
-				  : g_strdup_printf("all %" G_GINT64_FORMAT " boots fault", boots);
+		       : boots == 2
+			       ? g_strdup("both boots fault")
+			       : g_strdup_printf("all %" G_GINT64_FORMAT " boots fault", boots);
 	return g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " boots fault%s", faults,
 			       boots, faults == 1 ? "s" : "");
 }

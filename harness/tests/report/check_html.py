@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""check_html.py [--links] FILE...: pages hold only elements and attributes that the renderer writes by
+"""check_html.py [--links] FILE|FOLDER...: pages hold only elements and attributes that the renderer writes by
 itself, nested properly, nothing that runs, and addresses that stay in the folder. --links: the files
 that they lead to are there. --fragment: output of a Markdown program, no whole page."""
+import glob
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ ELEMENTS = VOID | set(
     "tbody tfoot tr th td small b i a figure figcaption pre ul li details summary svg text".split())
 FRAGMENT = set("h1 h2 p code pre table thead tbody tr th td ul li".split())
 ATTRIBUTES = set(
-    "lang charset name content http-equiv class title href id scope colspan data-label width height role "
+    "lang charset name content open http-equiv class title href id scope colspan data-label width height role "
     "aria-label aria-hidden x y x1 x2 y1 y2 dy cx cy r d text-anchor viewbox preserveaspectratio overflow".split())
 
 
@@ -63,7 +64,9 @@ class Check(HTMLParser):
 def main():
     flags = {a for a in sys.argv[1:] if a.startswith("--")}
     bad = 0
-    for path in (a for a in sys.argv[1:] if not a.startswith("--")):
+    paths = [a for a in sys.argv[1:] if not a.startswith("--")]
+    paths = [p for a in paths for p in (glob.glob(a + "/*") if os.path.isdir(a) else [a])]
+    for path in paths:
         with open(path, encoding="utf-8") as f:  # strict: it must be valid UTF-8
             text = f.read()
         check = Check(path, FRAGMENT if "--fragment" in flags else ELEMENTS, "--links" in flags)

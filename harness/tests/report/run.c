@@ -287,9 +287,14 @@ static void fill(Run *r, const char *h)
 {
 	GError *error = NULL;
 	gint64 id = r->campaign->id, sitting = store_begin_sitting(r->store, id, &error);
-	g_autoptr(json_t) matrix = json_pack(
-		"{s:s, s:o, s:[[],[],[],[],[],[],[i],[],[],[],[],[]], s:[[i, i]]}", "source",
-		"computed", "names", json_array(), "depends", 5, "conflicts", 4, 5);
+	g_autoptr(json_t) matrix =
+		json_pack("{s:s, s:o, s:[{s:o, s:s, s:s}], s:[{s:o, s:o, s:s, s:o}],"
+			  " s:[[],[],[],[],[],[],[i],[],[],[],[],[]], s:[[i, i]]}",
+			  "source", "computed", "names", json_array(), "alone", "name",
+			  text(or (h, run_names[0])), "result", "ok", "reason", "", "pairs", "a",
+			  text(h ? h : run_names[4]), "b", text(h ? h : run_names[5]), "result",
+			  "conflict", "reason", text(or (h, "iommu.c: hunk 1 does not apply")),
+			  "depends", 5, "conflicts", 4, 5);
 	g_autoptr(GPtrArray) all = store_candidates(r->store, id, &error);
 	must(all != NULL, error);
 	for (guint i = 0; i < all->len; i++)

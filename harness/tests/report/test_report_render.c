@@ -22,51 +22,80 @@ static json_t *sample(void)
 	return doc;
 }
 
-/* Exit status of a program with the text in a file as its last argument; its output in *out. */
-static int run_on(const char *const *argv, const char *text, char **out)
+/* Pages and fragments wait in a folder to be looked at by one program at the end of a test. */
+static char *pages, *fragments;
+static unsigned waiting;
+
+static int begin_pages(void **state)
+{
+	pages = g_dir_make_tmp("kexsect-pages-XXXXXX", NULL);
+	fragments = g_dir_make_tmp("kexsect-pages-XXXXXX", NULL);
+	return pages && fragments ? 0 : -1;
+}
+
+static int end_pages(void **state)
+{
+	bool gone = kx_remove_tree(pages, NULL) && kx_remove_tree(fragments, NULL);
+	g_clear_pointer(&pages, g_free);
+	g_clear_pointer(&fragments, g_free);
+	return gone ? 0 : -1;
+}
+
+/* Writes `text` to a new file; its path. */
+static char *keep(const char *folder, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	char *path = g_strdup_printf("%s/%06u", folder, ++waiting);
+	if (!kx_write_file(path, text, -1, &error))
+		fail_msg("%s", error->message);
+	return path;
+}
+
+/* Exit status of a program; what it said in *out. */
+static int run(const char *const *argv, char **out)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(KxProcResult) result = {0};
-	g_autofree char *dir = g_dir_make_tmp("kexsect-render-XXXXXX", &error);
-	g_autofree char *path = g_build_filename(dir, "text", NULL);
-	g_autoptr(GPtrArray) all = g_ptr_array_new();
-	if (!kx_write_file(path, text, -1, &error))
-		fail_msg("%s", error->message);
-	for (const char *const *a = argv; *a; a++)
-		g_ptr_array_add(all, (gpointer)*a);
-	g_ptr_array_add(all, path);
-	g_ptr_array_add(all, NULL);
-	KxProc p = {.argv = (const char *const *)all->pdata, .timeout_s = 100};
+	KxProc p = {.argv = argv, .timeout_s = 100};
 	if (!kx_proc_run(&p, &result, &error))
 		fail_msg("%s", error->message);
 	*out = g_strconcat(result.out, result.err, NULL);
-	assert_true(kx_remove_tree(dir, NULL));
 	return result.status;
 }
 
 static void check_html(const char *html)
 {
-	g_autofree char *said = NULL;
-	if (run_on((const char *const[]){"python3", TEST_DATA "/check_html.py", NULL}, html, &said))
-		fail_msg("%s", said);
+	g_free(keep(pages, html));
 }
 
 /* As GitHub and most others would show it. */
 static void check_markdown(const char *md)
 {
 	g_autofree char *gfm = g_find_program_in_path("cmark-gfm");
-	g_autofree char *html = NULL, *said = NULL;
+	g_autofree char *path = keep(pages, md), *html = NULL;
 	if (!gfm) {
 		print_message("cmark-gfm is not installed: Markdown is not checked\n");
-		return;
+	} else {
+		if (run((const char *const[]){gfm, "--unsafe", "-e", "table", "-e", "autolink",
+					      "-e", "strikethrough", "-e", "tasklist", path, NULL},
+			&html))
+			fail_msg("%s", html);
+		g_free(keep(fragments, html));
 	}
-	if (run_on((const char *const[]){gfm, "--unsafe", "-e", "table", "-e", "autolink", "-e",
-					 "strikethrough", "-e", "tasklist", NULL},
-		   md, &html))
-		fail_msg("%s", html);
-	if (run_on((const char *const[]){"python3", TEST_DATA "/check_html.py", "--fragment", NULL},
-		   html, &said))
-		fail_msg("%s", said);
+	assert_true(kx_remove_tree(path, NULL));
+}
+
+static void look_at_pages(void)
+{
+	const char *const flags[] = {"--page", "--fragment"};
+	const char *const folders[] = {pages, fragments};
+	for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
+		g_autofree char *said = NULL;
+		if (run((const char *const[]){"python3", TEST_DATA "/check_html.py", flags[i],
+					      folders[i], NULL},
+			&said))
+			fail_msg("%s", said);
+	}
 }
 
 /* Columns of a line without our own escapes; fails on what a terminal would act on. */
@@ -127,9 +156,10 @@ static void sample_follows_the_schema(void **state)
 	g_autofree char *said = NULL;
 	g_autoptr(json_t) doc = sample();
 	g_autofree char *json = report_render("json", doc, false);
-	int status = run_on((const char *const[]){"python3", TEST_DATA "/check_schema.py",
-						  SOURCE_ROOT "/docs/report.schema.json", NULL},
-			    json, &said);
+	g_autofree char *path = keep(pages, json);
+	int status = run((const char *const[]){"python3", TEST_DATA "/check_schema.py",
+					       SOURCE_ROOT "/docs/report.schema.json", path, NULL},
+			 &said);
 	if (status == 77)
 		skip();
 	if (status != 0)
@@ -176,6 +206,7 @@ static void sample_says_what_it_should(void **state)
 	g_autofree char *md = report_render("md", doc, false);
 	g_autofree char *text = report_render("text", doc, false);
 	check_all(doc);
+	look_at_pages();
 	assert_true(g_str_has_prefix(text, "split-enable alone removes the fault (p > 0.9999)\n"));
 	assert_true(g_str_has_prefix(md, "# `split-enable` alone removes the fault"));
 	assert_non_null(strstr(html, "<h1><code>split-enable</code> alone removes the fault"));
@@ -222,6 +253,8 @@ static const char *const hostile[] = {
 	"` `` ``` ```` | ~~~\n```\n<b>out</b>",
 	"![x](javascript:alert(1)) [y](http://example.invalid) <http://example.invalid>",
 	"http://example.invalid/ www.example.invalid mail@example.invalid @maintainer",
+	"mail@example.invalid",
+	"WWW.example.invalid",
 	"*a* _b_ **c** ~~d~~ $e$ \\ \\\\ \\| \\`",
 	"\x1b[31mred\x1b[0m \x1b]0;title\x07 \x08\x08\x08 \xc2\x9b\x33m",
 	"\xe2\x80\xae"
@@ -239,6 +272,7 @@ static void hostile_strings_are_inert(void **state)
 		poison(doc, hostile[i]);
 		check_all(doc);
 	}
+	look_at_pages();
 }
 
 /* Words that choose a branch stay, all else is hostile: the other half of the code. */
@@ -278,6 +312,7 @@ static void hostile_text_in_real_branches(void **state)
 						"role"));
 		check_all(doc);
 	}
+	look_at_pages();
 }
 
 static void long_strings_are_cut(void **state)
@@ -297,6 +332,7 @@ static void long_strings_are_cut(void **state)
 		poison(json_object_get(doc, "repeat"), all[i]);
 		check_all(doc);
 	}
+	look_at_pages();
 }
 
 /* A document with nothing in it, or of the wrong shape, is no reason to crash. */
@@ -326,6 +362,7 @@ static void strange_documents(void **state)
 		g_autofree char *html = report_render("html", doc, false);
 		check_html(html);
 	}
+	look_at_pages();
 }
 
 /* The whole way: a store full of a stranger's text, bytes that are no UTF-8, long lines. */
@@ -346,20 +383,22 @@ static void hostile_run(void **state)
 		assert_true(strlen(json) < 4 << 20);
 		run_clear(&r);
 	}
+	look_at_pages();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sample_follows_the_schema),
+		cmocka_unit_test_setup_teardown(sample_follows_the_schema, begin_pages, end_pages),
 		cmocka_unit_test(every_key_is_described),
 		cmocka_unit_test(formats_are_found_by_name),
-		cmocka_unit_test(sample_says_what_it_should),
-		cmocka_unit_test(hostile_strings_are_inert),
-		cmocka_unit_test(hostile_text_in_real_branches),
-		cmocka_unit_test(long_strings_are_cut),
-		cmocka_unit_test(strange_documents),
-		cmocka_unit_test(hostile_run),
+		cmocka_unit_test_setup_teardown(sample_says_what_it_should, begin_pages, end_pages),
+		cmocka_unit_test_setup_teardown(hostile_strings_are_inert, begin_pages, end_pages),
+		cmocka_unit_test_setup_teardown(hostile_text_in_real_branches, begin_pages,
+						end_pages),
+		cmocka_unit_test_setup_teardown(long_strings_are_cut, begin_pages, end_pages),
+		cmocka_unit_test_setup_teardown(strange_documents, begin_pages, end_pages),
+		cmocka_unit_test_setup_teardown(hostile_run, begin_pages, end_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
