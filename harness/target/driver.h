@@ -58,7 +58,7 @@ struct Target {
 	const TargetOps *ops;
 	gpointer priv;
 	char *description;
-	char *dir; /* temporary folder of this target, made and removed by the driver */
+	char *dir; /* temporary folder, made and removed by the driver */
 	char *variant_initrd, *launcher_initrd; /* files in dir */
 	struct Boot *boot;			/* the running one */
 };

@@ -121,9 +121,7 @@ static int keep(bool isolated, int (*body)(void *user), void *user)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() == 1 && !isolated)
 			_exit(255); /* the parent is dead already */
-		int status = body(user);
-		fflush(NULL);
-		_exit(status);
+		exit(body(user));
 	}
 	forward_signals(pid);
 	int status = pid < 0 ? 255 : wait_for(pid);

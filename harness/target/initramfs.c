@@ -143,6 +143,7 @@ bool initramfs_write(const char *path, const InitramfsContent *c, GError **error
 	return g_close(fd, ok ? error : NULL) && ok;
 }
 
+/* iasl's exit status is 0 for some files that it cannot compile: only a table is a success. */
 static char *compile_table(const char *source, const char *folder, GError **error)
 {
 	g_autofree char *base = g_path_get_basename(source);
@@ -150,12 +151,17 @@ static char *compile_table(const char *source, const char *folder, GError **erro
 	if (dot)
 		*dot = 0;
 	g_autofree char *prefix = g_build_filename(folder, base, NULL);
+	g_autofree char *table = g_strconcat(prefix, ".aml", NULL);
 	const char *argv[] = {"iasl", "-p", prefix, source, NULL};
-	if (!kx_proc_check(&(KxProc){.argv = argv, .timeout_s = 30}, NULL, error)) {
-		g_prefix_error(error, "ACPI table %s: ", source);
+	g_auto(KxProcResult) r = {0};
+	g_unlink(table);
+	if (!kx_proc_run(&(KxProc){.argv = argv, .timeout_s = 30}, &r, error))
 		return NULL;
-	}
-	return g_strconcat(prefix, ".aml", NULL);
+	if (r.status == 0 && g_file_test(table, G_FILE_TEST_EXISTS))
+		return g_steal_pointer(&table);
+	g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "ACPI table %s: iasl does not compile it: %s",
+		    source, g_strstrip(*r.err ? r.err : r.out));
+	return NULL;
 }
 
 char **initramfs_compile_tables(const char *const *sources, unsigned count, const char *folder,

@@ -65,8 +65,7 @@ static void check_domain(const TargetConfig *c, virConnectPtr conn, GPtrArray *c
 static void check_connection(const TargetConfig *c, const char *cache, GPtrArray *checks)
 {
 	g_autoptr(GError) e = NULL;
-	int lock;
-	g_autofree char *dir = rundir_make(cache, &lock, &e);
+	const char *dir = rundir_own(cache, &e);
 	virConnectPtr conn = dir ? embed_open(c->vm.uri, cache, dir, &e) : NULL;
 	unsigned long version = 0;
 	if (conn)
@@ -81,8 +80,6 @@ static void check_connection(const TargetConfig *c, const char *cache, GPtrArray
 		check_tables(c, dir, checks);
 		virConnectClose(conn);
 	}
-	if (dir)
-		rundir_remove(dir, lock);
 }
 
 void libvirt_check(const TargetConfig *c, const char *cache, GPtrArray *checks)

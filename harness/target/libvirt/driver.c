@@ -86,9 +86,8 @@ static bool open_libvirt(Target *t, GError **error)
 {
 	Libvirt *l = t->priv = g_new0(Libvirt, 1);
 	const TargetConfig *c = t->o.config;
-	l->lock = -1;
 	rundir_sweep(t->o.cache);
-	t->dir = rundir_make(t->o.cache, &l->lock, error);
+	t->dir = g_strdup(rundir_own(t->o.cache, error));
 	if (!t->dir || !find_emulator(l, error) || !make_initramfs(t, error))
 		return false;
 	l->launcher_cmdline = g_strdup_printf("%s kexsect.role=launcher",
@@ -178,8 +177,6 @@ static void close_libvirt(Target *t)
 	if (!l)
 		return;
 	machine_clear(&l->machine);
-	if (t->dir)
-		rundir_remove(t->dir, l->lock);
 	g_free(l->emulator);
 	g_free(l->qemu_version);
 	g_free(l->launcher_cmdline);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The parts of the libvirt driver:
- *   rundir      the temporary folder of one job below <cache>/vm, and what dead jobs left there
+ *   rundir      the temporary folder of one process below <cache>/vm, and what dead jobs left there
  *   embed       the connection (qemu:///embed in that folder, or the URI of the configuration)
  *   domain_xml  the machine as libvirt's XML
  *   machine     one domain: created or restored paused, streams connected, run, killed
@@ -16,10 +16,10 @@
 #include "target/driver.h"
 
 /* ---- rundir.c ---- */
-/* Makes a folder whose path is short enough for the UNIX sockets in it, and locks it (the lock ends
- * with this process). The caller frees it. */
-char *rundir_make(const char *cache, int *ret_lock, GError **error);
-void rundir_remove(const char *dir, int lock);
+/* The folder of this process, made below <cache>/vm at the first call and removed when the process
+ * exits; its path is short enough for the UNIX sockets in it. It is locked as long as the process
+ * lives. */
+const char *rundir_own(const char *cache, GError **error);
 /* Notes the machine's process, for a sweep after our death. */
 void rundir_note_pid(const char *dir, int pid);
 unsigned rundir_sweep(const char *cache);
@@ -55,6 +55,7 @@ typedef struct {
 	bool quiet; /* what happens is expected: not told to the target */
 	bool ended;
 	int pid; /* of QEMU; 0: not known */
+	int callbacks[3];
 	Target *t;
 } Machine;
 bool machine_init(Machine *m, Target *t, virConnectPtr conn, const char *dir, GError **error);
@@ -71,7 +72,6 @@ bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error);
 /* ---- states.c, accel.c ---- */
 typedef struct {
 	Machine machine;
-	int lock;
 	char *emulator, *qemu_version; /* version and identity of the program file */
 	char *launcher_cmdline;
 	bool kvm, restored;

@@ -40,23 +40,44 @@ static void on_watchdog(virConnectPtr conn, virDomainPtr dom, int action, void *
 
 bool machine_init(Machine *m, Target *t, virConnectPtr conn, const char *dir, GError **error)
 {
-	*m = (Machine){.conn = conn, .t = t, .quiet = true, .dir = g_strdup(dir)};
+	*m = (Machine){.conn = conn,
+		       .t = t,
+		       .quiet = true,
+		       .dir = g_strdup(dir),
+		       .callbacks = {-1, -1, -1}};
 	m->console = g_build_filename(dir, "console", NULL);
 	m->agent = g_build_filename(dir, "agent", NULL);
-	if (virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-					     VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), m,
-					     NULL) < 0 ||
-	    virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
-					     VIR_DOMAIN_EVENT_CALLBACK(on_reboot), m, NULL) < 0 ||
-	    virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_WATCHDOG,
-					     VIR_DOMAIN_EVENT_CALLBACK(on_watchdog), m, NULL) < 0)
-		return libvirt_failed(error, "cannot register for events");
+	const struct {
+		int id;
+		virConnectDomainEventGenericCallback call;
+	} wanted[G_N_ELEMENTS(m->callbacks)] = {
+		{VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+		{VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
+		{VIR_DOMAIN_EVENT_ID_WATCHDOG, VIR_DOMAIN_EVENT_CALLBACK(on_watchdog)},
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+		m->callbacks[i] = virConnectDomainEventRegisterAny(conn, NULL, wanted[i].id,
+								   wanted[i].call, m, NULL);
+		if (m->callbacks[i] < 0)
+			return libvirt_failed(error, "cannot register for events");
+	}
 	return true;
+}
+
+/* Events of the dead domain must not be taken for events of the next one. */
+static void flush_events(void)
+{
+	for (int i = 0; i < 20 && g_main_context_iteration(NULL, FALSE); i++)
+		;
 }
 
 void machine_clear(Machine *m)
 {
 	machine_kill(m);
+	for (gsize i = 0; m->conn && i < G_N_ELEMENTS(m->callbacks); i++)
+		if (m->callbacks[i] >= 0)
+			virConnectDomainEventDeregisterAny(m->conn, m->callbacks[i]);
+	flush_events(); /* what was on its way to them */
 	if (m->conn)
 		virConnectClose(m->conn);
 	g_free(m->dir);
@@ -133,13 +154,6 @@ bool machine_connect(Machine *m, TargetLink *ret, GError **error)
 bool machine_resume(Machine *m, GError **error)
 {
 	return virDomainResume(m->dom) == 0 || libvirt_failed(error, "cannot let the machine run");
-}
-
-/* Events of the dead domain must not be taken for events of the next one. */
-static void flush_events(void)
-{
-	for (int i = 0; i < 20 && g_main_context_iteration(NULL, FALSE); i++)
-		;
 }
 
 /* libvirt's own way, SIGTERM and looking again in steps of 0.2 s, costs up to a second for each

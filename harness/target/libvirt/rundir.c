@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -47,30 +48,50 @@ static char *open_base(const char *cache, int *ret_lock, GError **error)
 	return *ret_lock < 0 ? NULL : g_steal_pointer(&base);
 }
 
-char *rundir_make(const char *cache, int *ret_lock, GError **error)
+/* libvirt's embedded driver keeps one root folder as long as the process lives, so the process has
+ * one folder, too. */
+static struct {
+	char *dir;
+	int lock;
+	pid_t pid;
+} own;
+
+static void remove_own(void)
+{
+	if (own.pid != getpid()) /* a child that inherited the handler */
+		return;
+	kx_remove_tree(own.dir, NULL);
+	close(own.lock);
+}
+
+static bool make_own(const char *cache, GError **error)
 {
 	int base_lock;
 	g_autofree char *base = open_base(cache, &base_lock, error);
 	if (!base)
-		return NULL;
+		return false;
 	g_autofree char *dir = g_strdup_printf("%s/%d-XXXXXX", base, (int)getpid());
 	if (!g_mkdtemp(dir)) {
 		kx_set_errno(error, errno, "cannot make a folder in %s", base);
 		g_clear_pointer(&dir, g_free);
 	}
-	g_autofree char *lock = dir ? g_build_filename(dir, "lock", NULL) : NULL;
-	*ret_lock = lock ? kx_lock_file(lock, false, error) : -1;
+	g_autofree char *lock_path = dir ? g_build_filename(dir, "lock", NULL) : NULL;
+	int lock = dir ? kx_lock_file(lock_path, false, error) : -1;
 	close(base_lock);
-	return *ret_lock < 0 ? NULL : g_steal_pointer(&dir);
+	if (lock < 0)
+		return false;
+	own.dir = g_steal_pointer(&dir);
+	own.lock = lock;
+	own.pid = getpid();
+	atexit(remove_own);
+	return true;
 }
 
-void rundir_remove(const char *dir, int lock)
+const char *rundir_own(const char *cache, GError **error)
 {
-	g_autoptr(GError) e = NULL;
-	if (!kx_remove_tree(dir, &e))
-		g_warning("%s", e->message);
-	if (lock >= 0)
-		close(lock);
+	if (own.dir && own.pid == getpid())
+		return own.dir;
+	return make_own(cache, error) ? own.dir : NULL;
 }
 
 /* Field 22 of /proc/PID/stat: when it started, so that a reused pid is not taken for it. 0: none.
@@ -123,7 +144,8 @@ static bool sweep_one(const char *dir)
 	if (lock < 0)
 		return false; /* its job lives */
 	kill_noted(dir);
-	rundir_remove(dir, lock);
+	kx_remove_tree(dir, NULL);
+	close(lock);
 	return true;
 }
 
