@@ -328,6 +328,29 @@ static void test_missing(void **state)
 	assert_non_null(strstr(error->message, "no campaign 'vtd-window' in "));
 }
 
+/* The campaigns that come with the program. */
+static void test_shipped(void **state)
+{
+	g_autofree char *dir = g_build_filename(SOURCE_ROOT, "configs/campaigns", NULL);
+	g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+	assert_non_null(d);
+	const char *name;
+	unsigned n = 0;
+	while ((name = g_dir_read_name(d))) {
+		if (!g_str_has_suffix(name, ".yaml"))
+			continue;
+		g_autofree char *path = g_build_filename(dir, name, NULL);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(Campaign) c = campaign_load(path, &error);
+		if (!c)
+			fail_msg("%s", error->message);
+		g_autofree char *stem = g_strndup(name, strlen(name) - strlen(".yaml"));
+		assert_string_equal(c->name, stem);
+		n++;
+	}
+	assert_true(n > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +359,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_digest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shipped, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }
