@@ -103,7 +103,7 @@ static json_t *many_variants(const Model *m, const char *role, uint64_t set, boo
 		all.faults += c.faults;
 		all.boots += c.boots;
 	}
-	if (variants == 0)
+	if (variants < 2) /* one is told by itself */
 		return NULL;
 	json_t *o = entry(m, role, set, has_set);
 	json_object_set_new(o, "variants", json_integer(variants));

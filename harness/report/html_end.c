@@ -26,8 +26,10 @@ void report_html_repeat(GString *out, const json_t *doc)
 		    report_str(doc, "repeat.trial"));
 	put_command(out, "One boot without it:", report_str(doc, "repeat.trial_clean"));
 	if (json_array_size(apply) > 0) {
-		g_string_append(out, "<p>The kernel of the answer, in a tree of the base:</p>\n"
-				     "<pre class=\"cmd\">");
+		g_string_append(out, "<p>The kernel with ");
+		report_say_set(report_at(doc, "verdict.leading.members"), "the fixtures alone",
+			       &report_speech_html, out);
+		g_string_append(out, ", in a tree of the base:</p>\n<pre class=\"cmd\">");
 		json_array_foreach ((json_t *)apply, i, line) {
 			report_put_html(out, json_string_value(line), REPORT_TEXT_MAX);
 			g_string_append_c(out, '\n');

@@ -91,7 +91,8 @@ json_t *model_repeat(const Model *m)
 	bool set = strcmp(m->leading_kind, "set") == 0;
 	int answer = model_variant(m, model_cures(m) && set ? model_closure(m, m->leading) : 0);
 	const StoreTrial *clean = model_example(m, answer, "clean");
-	g_autofree char *run = model_command("kexsect run --again", file ? file : m->run->name);
+	g_autofree char *run = model_command(m->verdict ? "kexsect run --again" : "kexsect run",
+					     file ? file : m->run->name);
 	json_object_set_new(o, "run", model_text(run));
 	if (!fault)
 		fault = model_example(m, -1, "fault");
