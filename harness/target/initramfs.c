@@ -206,3 +206,12 @@ char **initramfs_libraries(const char *program, GError **error)
 	}
 	return g_strv_builder_end(found);
 }
+
+char *initramfs_find_kexec(void)
+{
+	static const char *const places[] = {"kexec", "/usr/sbin/kexec", "/sbin/kexec"};
+	char *found = NULL;
+	for (gsize i = 0; !found && i < G_N_ELEMENTS(places); i++)
+		found = g_find_program_in_path(places[i]);
+	return found;
+}

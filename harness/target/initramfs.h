@@ -24,5 +24,8 @@ bool initramfs_write(const char *path, const InitramfsContent *content, GError *
 char **initramfs_compile_tables(const char *const *sources, unsigned count, const char *folder,
 				GError **error);
 
+/* The host's kexec program, which is often not in an ordinary user's PATH; NULL: not installed. */
+char *initramfs_find_kexec(void);
+
 /* The shared libraries that `program` needs, as ld.so resolves them, and ld.so itself. */
 char **initramfs_libraries(const char *program, GError **error);

@@ -78,14 +78,15 @@ static void check_connection(const TargetConfig *c, const char *cache, GPtrArray
 	if (conn) {
 		check_domain(c, conn, checks);
 		check_tables(c, dir, checks);
-		virConnectClose(conn);
 	}
+	embed_close(conn);
 }
 
 void libvirt_check(const TargetConfig *c, const char *cache, GPtrArray *checks)
 {
 	const char *qemu[] = {"qemu-system-x86_64", "--version", NULL};
-	const char *kexec[] = {"kexec", "--version", NULL};
+	g_autofree char *program = initramfs_find_kexec();
+	const char *kexec[] = {program ? program : "kexec", "--version", NULL};
 	const char *iasl[] = {"iasl", "-v", NULL};
 	check_tool(checks, "QEMU", "qemu-system-x86", qemu);
 	check_tool(checks, "kexec", "kexec-tools", kexec);

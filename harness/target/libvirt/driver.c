@@ -41,12 +41,12 @@ static bool make_initramfs(Target *t, GError **error)
 {
 	const TargetConfig *c = t->o.config;
 	g_autofree char *agent = target_agent_path(error);
-	g_autofree char *kexec = g_find_program_in_path("kexec");
+	g_autofree char *kexec = initramfs_find_kexec();
 	if (!agent)
 		return false;
 	if (!kexec && t->o.launcher_kernel) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
-			    "kexec is not in PATH: install kexec-tools");
+			    "kexec is not there: install kexec-tools");
 		return false;
 	}
 	g_auto(GStrv) tables = initramfs_compile_tables((const char *const *)c->acpi_tables,

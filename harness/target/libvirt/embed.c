@@ -70,18 +70,21 @@ static bool make_root(const char *root, const char *cache, GError **error)
  * have changed; in some virtual machines they differ from CPU to CPU. So this thread, which asks
  * for them, stays on one. (libvirt gives QEMU all CPUs whatever its own are:
  * qemuProcessInitCpuAffinity.) */
+static cpu_set_t all;
+static bool pinned;
+
 static void stay_on_one_cpu(void)
 {
-	cpu_set_t all, one;
+	cpu_set_t one;
 	CPU_ZERO(&one);
-	if (sched_getaffinity(0, sizeof(all), &all) != 0)
+	if (pinned || sched_getaffinity(0, sizeof(all), &all) != 0)
 		return;
 	for (int i = 0; i < CPU_SETSIZE; i++)
 		if (CPU_ISSET(i, &all)) {
 			CPU_SET(i, &one);
 			break;
 		}
-	sched_setaffinity(0, sizeof(one), &one);
+	pinned = sched_setaffinity(0, sizeof(one), &one) == 0;
 }
 
 virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GError **error)
@@ -99,4 +102,13 @@ virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GE
 					  : "cannot open the embedded QEMU driver (it needs the "
 					    "package libvirt-daemon-system)");
 	return conn;
+}
+
+void embed_close(virConnectPtr conn)
+{
+	if (conn)
+		virConnectClose(conn);
+	if (pinned)
+		sched_setaffinity(0, sizeof(all), &all);
+	pinned = false;
 }

@@ -29,6 +29,8 @@ unsigned rundir_sweep(const char *cache);
  * iterates GLib's default main context (src/util/vireventglib.c), so that iterating that context is
  * all a caller does. */
 virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GError **error);
+/* NULL is fine. */
+void embed_close(virConnectPtr conn);
 /* Sets *error from libvirt's last error. Always false. */
 bool libvirt_failed(GError **error, const char *what);
 /* "9.0.0" from 9000000. */

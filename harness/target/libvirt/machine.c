@@ -78,8 +78,7 @@ void machine_clear(Machine *m)
 		if (m->callbacks[i] >= 0)
 			virConnectDomainEventDeregisterAny(m->conn, m->callbacks[i]);
 	flush_events(); /* what was on its way to them */
-	if (m->conn)
-		virConnectClose(m->conn);
+	embed_close(m->conn);
 	g_free(m->dir);
 	g_free(m->console);
 	g_free(m->agent);
