@@ -21,7 +21,8 @@ typedef struct {
 
 /* kernels/toolchains/NAME.yaml */
 typedef struct {
-	char *name, *title, *cc;
+	char *name, *title;
+	char *cc;	  /* a command, or after loading an absolute path */
 	char **make_args; /* added to each make command line */
 	unsigned make_args_count;
 	char **env; /* NAME=value */

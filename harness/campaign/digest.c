@@ -61,7 +61,10 @@ static bool add_recipe(GChecksum *sum, const Recipe *r, GError **error)
 	add(sum, "arch", r->arch);
 	add(sum, "defconfig", r->defconfig);
 	add(sum, "image", r->image);
-	add(sum, "cc", r->toolchain->cc);
+	bool wrapper = g_path_is_absolute(r->toolchain->cc);
+	add(sum, "cc", wrapper ? NULL : r->toolchain->cc);
+	if (!add_file(sum, "wrapper", wrapper ? r->toolchain->cc : NULL, error))
+		return false;
 	add_list(sum, "make_args", r->toolchain->make_args, r->toolchain->make_args_count);
 	add_list(sum, "env", r->toolchain->env, r->toolchain->env_count);
 	return add_files(sum, "fragments", r->fragments, r->fragments_count, error);

@@ -146,6 +146,13 @@ static bool check_recipe(Recipe *r, GError **error)
 				  ".yaml", error))
 		return false;
 	r->toolchain = kx_yaml_load(r->toolchain_file, &toolchain_schema, error);
+	if (r->toolchain && strchr(r->toolchain->cc, '/')) {
+		/* a wrapper that comes with the profile */
+		g_autofree char *here = g_path_get_dirname(r->toolchain_file);
+		char *full = g_canonicalize_filename(r->toolchain->cc, here);
+		g_free(r->toolchain->cc);
+		r->toolchain->cc = full;
+	}
 	return r->toolchain && check_toolchain(r->toolchain_file, r->toolchain, error);
 }
 

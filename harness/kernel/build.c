@@ -77,8 +77,8 @@ static bool name_build(Build *x, GError **error)
 	g_autofree char *compiler = kernel_compiler_version(q->recipe, error);
 	if (!compiler)
 		return false;
-	g_string_append_printf(what, "%s\n%s\n%s\n%s\n%s\n%s\n", x->tree->tree, q->recipe->arch,
-			       q->recipe->defconfig, q->recipe->image, t->cc, compiler);
+	g_string_append_printf(what, "%s\n%s\n%s\n%s\n%s\n", x->tree->tree, q->recipe->arch,
+			       q->recipe->defconfig, q->recipe->image, compiler);
 	for (unsigned i = 0; i < t->make_args_count; i++)
 		g_string_append_printf(what, "make %s\n", t->make_args[i]);
 	for (unsigned i = 0; i < t->env_count; i++)
@@ -108,8 +108,11 @@ static bool take_from_cache(Build *x)
 
 static KernelSandbox box_of(const Build *x, const char *ccache)
 {
-	return (KernelSandbox){
-		.src = x->work->src, .obj = x->obj, .ccache = ccache, .enabled = x->q->sandbox};
+	return (KernelSandbox){.src = x->work->src,
+			       .obj = x->obj,
+			       .ccache = ccache,
+			       .cc = x->q->recipe->toolchain->cc,
+			       .enabled = x->q->sandbox};
 }
 
 /* The compiler cache of this build; NULL: none. */
@@ -122,6 +125,8 @@ static char *ccache_dir(const Build *x, GError **error)
 				: g_build_filename(x->q->cache, "ccache", NULL);
 	if (dir && !kx_mkdir(dir, error))
 		g_clear_pointer(&dir, g_free);
+	if (dir)
+		kernel_touch(dir); /* ccache itself changes only what is below */
 	return dir;
 }
 

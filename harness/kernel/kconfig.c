@@ -201,7 +201,10 @@ static bool make_config(const KernelRequest *q, const KernelWork *w, const char 
 {
 	KernelMake m = {.recipe = q->recipe,
 			.jobs = 1,
-			.box = {.src = w->src, .obj = dir, .enabled = q->sandbox}};
+			.box = {.src = w->src,
+				.obj = dir,
+				.cc = q->recipe->toolchain->cc,
+				.enabled = q->sandbox}};
 	const char *start[] = {q->recipe->defconfig, NULL};
 	const char *settle[] = {settle_target(w), NULL};
 	g_autofree char *config = g_build_filename(dir, ".config", NULL);

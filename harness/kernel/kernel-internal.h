@@ -51,6 +51,7 @@ typedef struct {
 	char *git;    /* absolute path of the bare repository */
 	char *tree;   /* its tree */
 	char *digest; /* SHA-256 of the archive, or the commit */
+	int lock;     /* shared: while somebody has it, nobody removes it */
 } KernelSource;
 void kernel_source_free(KernelSource *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelSource, kernel_source_free)
@@ -109,6 +110,7 @@ typedef struct {
 	const char *src;    /* read-only in the sandbox */
 	const char *obj;    /* writable */
 	const char *ccache; /* writable; NULL: no compiler cache */
+	const char *cc;	    /* when it is a path, its folder stays visible */
 	bool enabled;
 } KernelSandbox;
 /* Paths as the compiler sees them: the same for every worktree when the sandbox is on. */
@@ -171,7 +173,8 @@ bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelT
 
 /* ---- toolchain.c ---- */
 
-/* First line of `CC --version`, linker's too. */
+/* What tells this compiler from others: first line of `CC --version`, the linker's, and the command
+ * or a wrapper's content. */
 char *kernel_compiler_version(const Recipe *r, GError **error);
 
 /* ---- artifacts.c ---- */

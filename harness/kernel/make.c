@@ -65,6 +65,11 @@ GPtrArray *kernel_make_env(const KernelMake *m)
 		g_ptr_array_add(env,
 				g_strconcat("CCACHE_DIR=", kernel_sandbox_ccache(&m->box), NULL));
 	const Toolchain *t = m->recipe->toolchain;
+	/* ccache looks into a wrapper script, not at the compiler behind it */
+	g_autofree char *version =
+		g_path_is_absolute(t->cc) ? kernel_compiler_version(m->recipe, NULL) : NULL;
+	if (version)
+		g_ptr_array_add(env, g_strconcat("CCACHE_NAMESPACE=", version, NULL));
 	for (unsigned i = 0; i < t->env_count; i++)
 		g_ptr_array_add(env, g_strdup(t->env[i]));
 	g_ptr_array_add(env, NULL);

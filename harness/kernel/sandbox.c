@@ -54,6 +54,10 @@ GPtrArray *kernel_sandbox_wrap(const KernelSandbox *s, const char *const *argv)
 			if (g_file_test(hidden[i], G_FILE_TEST_IS_DIR) &&
 			    !g_file_test(hidden[i], G_FILE_TEST_IS_SYMLINK))
 				add(out, "--tmpfs", hidden[i], NULL);
+		if (s->cc && g_path_is_absolute(s->cc)) {
+			g_autofree char *folder = g_path_get_dirname(s->cc);
+			add(out, "--ro-bind", folder, folder, NULL);
+		}
 		add(out, "--ro-bind", s->src, INSIDE "/src", "--bind", s->obj, INSIDE "/obj", NULL);
 		if (s->ccache)
 			add(out, "--bind", s->ccache, INSIDE "/ccache", NULL);

@@ -2,8 +2,10 @@
 /* A recipe's source becomes a bare git repository of its own, once. It is built in a temporary
  * folder and renamed, so an interrupted import leaves nothing that looks whole. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@ void kernel_source_free(KernelSource *s)
 {
 	if (!s)
 		return;
+	if (s->lock >= 0)
+		close(s->lock);
 	g_free(s->name);
 	g_free(s->git);
 	g_free(s->tree);
@@ -184,6 +188,18 @@ static bool open_source(KernelSource *s, const char *digest)
 	return true;
 }
 
+/* Opens it with a shared lock; false when it is not there, not whole, or just being imported. */
+static bool open_shared(KernelSource *s, const char *lock_path, const char *digest)
+{
+	s->lock = open(lock_path, O_RDONLY | O_CLOEXEC);
+	if (s->lock >= 0 && flock(s->lock, LOCK_SH | LOCK_NB) == 0 && open_source(s, digest))
+		return true;
+	if (s->lock >= 0)
+		close(s->lock);
+	s->lock = -1;
+	return false;
+}
+
 static char *source_name(const RecipeSource *src, const char *digest)
 {
 	g_autofree char *base = src->debian
@@ -233,16 +249,17 @@ KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgre
 	if (!kx_mkdir(dir, error) || !locate(cache, r, p, &archive, &digest, error))
 		return NULL;
 	g_autoptr(KernelSource) s = g_new0(KernelSource, 1);
+	s->lock = -1;
 	s->name = source_name(&r->source, digest);
 	s->git = g_strdup_printf("%s/%s.git", dir, s->name);
 	const char *recorded = r->source.git ? NULL : digest;
-	if (open_source(s, recorded)) {
+	g_autofree char *lock_path = g_strdup_printf("%s/%s.lock", dir, s->name);
+	if (open_shared(s, lock_path, recorded)) {
 		kernel_touch(s->git);
 		return g_steal_pointer(&s);
 	}
-	g_autofree char *lock_path = g_strdup_printf("%s/%s.lock", dir, s->name);
-	int lock = kernel_lock(lock_path, p, "import", error);
-	if (lock < 0)
+	s->lock = kernel_lock(lock_path, p, "import", error);
+	if (s->lock < 0)
 		return NULL;
 	bool ok = open_source(s, recorded); /* another process may have imported it meanwhile */
 	if (!ok) {
@@ -265,7 +282,10 @@ KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgre
 				(double)(g_get_monotonic_time() - fetched) / G_USEC_PER_SEC;
 		}
 	}
-	close(lock);
+	if (ok && flock(s->lock, LOCK_SH) != 0) {
+		kx_set_errno(error, errno, "cannot share the lock %s", lock_path);
+		ok = false;
+	}
 	return ok ? g_steal_pointer(&s) : NULL;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "kernel/kernel-internal.h"
 
 static char *first_line(const char *const *argv, GError **error)
@@ -20,8 +21,12 @@ char *kernel_compiler_version(const Recipe *r, GError **error)
 	const char *ld[] = {r->toolchain->cc, "-Wl,--version", "-nostdlib", NULL};
 	GError *e = NULL;
 	g_autofree char *a = first_line(cc, &e), *b = a ? first_line(ld, &e) : NULL;
-	if (b)
-		return g_strdup_printf("%s; %s", a, b);
+	/* a wrapper says what its compiler says: its own content counts too */
+	g_autofree char *own = b && g_path_is_absolute(r->toolchain->cc)
+				       ? kx_sha256_file(r->toolchain->cc, &e)
+				       : NULL;
+	if (b && !e)
+		return g_strdup_printf("%s; %s; %s", a, b, own ? own : r->toolchain->cc);
 	if (g_error_matches(e, KX_ERROR, KX_ERROR_MISSING)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
 			    "there is no compiler '%s' (toolchain %s): apt-get install gcc",

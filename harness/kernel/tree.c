@@ -12,7 +12,9 @@
 
 struct KernelStage {
 	const KernelSource *source;
-	char *dir, *index, *marked;
+	char *dir, *index;
+	char *marked; /* content of the index to go back to */
+	gsize marked_len;
 	GHashTable *texts; /* const Patch * to char * */
 	char *base;	   /* "MODE blob ID\tPATH" lines of the touched paths in the base */
 };
@@ -66,7 +68,6 @@ KernelStage *kernel_stage_new(const KernelSource *s, GPtrArray *patches, GError 
 	if (!st->dir)
 		return NULL;
 	st->index = g_build_filename(st->dir, "index", NULL);
-	st->marked = g_build_filename(st->dir, "marked", NULL);
 	g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (guint i = 0; i < patches->len; i++) {
 		const Patch *p = g_ptr_array_index(patches, i);
@@ -113,12 +114,20 @@ bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error)
 
 bool kernel_stage_mark(KernelStage *st, GError **error)
 {
-	return kx_copy_file(st->index, st->marked, error);
+	g_clear_pointer(&st->marked, g_free);
+	return g_file_get_contents(st->index, &st->marked, &st->marked_len, error);
+}
+
+/* Scratch files need not survive a power cut: no fsync. */
+static bool write_scratch(const char *path, const char *data, gsize len, GError **error)
+{
+	return g_file_set_contents_full(path, data, (gssize)len, G_FILE_SET_CONTENTS_NONE, 0666,
+					error);
 }
 
 bool kernel_stage_reset(KernelStage *st, GError **error)
 {
-	return kx_copy_file(st->marked, st->index, error);
+	return write_scratch(st->index, st->marked, st->marked_len, error);
 }
 
 /* "MODE ID" by path, from ls-tree's or ls-files' lines. */
@@ -186,7 +195,10 @@ static char *write_tree(KernelStage *st, const char *lines, GError **error)
 {
 	g_autofree char *base = g_build_filename(st->source->git, "kexsect-base.index", NULL);
 	g_autofree char *full = g_build_filename(st->dir, "full", NULL);
-	if (!kx_copy_file(base, full, error))
+	g_autofree char *data = NULL;
+	gsize len;
+	if (!g_file_get_contents(base, &data, &len, error) ||
+	    !write_scratch(full, data, len, error))
 		return NULL;
 	KernelGit g = {.dir = st->source->git, .index = full};
 	g_autofree char *out = kernel_git(&g, lines, error, "update-index", "--index-info", NULL);

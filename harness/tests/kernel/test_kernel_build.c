@@ -447,6 +447,26 @@ static void test_cache(void **state)
 	assert_true(g_error_matches(e, KX_ERROR, KX_ERROR_MISSING));
 }
 
+/* A compiler wrapper beside its profile, in a folder that the sandbox hides otherwise. */
+static void test_wrapper(void **state)
+{
+	Lab *lab = *state;
+	g_auto(KernelBuild) plain = {0}, a = {0}, b = {0};
+	build_ok(lab, none, &plain);
+	lab_write(lab, "kernels/toolchains/gcc.yaml", "name: gcc\ncc: ./wrapped\n");
+	lab_write(lab, "kernels/toolchains/wrapped", "#!/bin/sh\nexec gcc -DX -O1 \"$@\"\n");
+	g_autofree char *out = lab_run(lab, "chmod +x kernels/toolchains/wrapped");
+	lab_reload(lab);
+	build_ok(lab, none, &a);
+	assert_string_not_equal(a.build, plain.build);
+	assert_string_not_equal(a.vmlinux_sha256, plain.vmlinux_sha256);
+	lab_write(lab, "kernels/toolchains/wrapped", "#!/bin/sh\nexec gcc -DX -O2 \"$@\"\n");
+	g_autofree char *more = lab_run(lab, "chmod +x kernels/toolchains/wrapped");
+	build_ok(lab, none, &b);
+	assert_string_not_equal(b.build, a.build);
+	assert_false(b.cached);
+}
+
 static void test_tools(void **state)
 {
 	Lab *lab = *state;
@@ -481,6 +501,7 @@ int main(void)
 		TEST(test_two_at_once),
 		TEST(test_full_disk),
 		TEST(test_cache),
+		TEST(test_wrapper),
 		TEST(test_tools),
 	};
 	return cmocka_run_group_tests_name("kernel build", tests, NULL, NULL);
