@@ -8,7 +8,7 @@
 #include "cmd/command.h"
 #include "job/check.h"
 
-enum { OPT_FILES = OPT_COMMAND, OPT_BOOT };
+enum { OPT_FILES = OPT_COMMAND, OPT_QUICK, OPT_BOOT };
 
 static const struct option options[] = {OPTION_HELP,
 					OPTION_VERBOSE,
@@ -17,11 +17,12 @@ static const struct option options[] = {OPTION_HELP,
 					OPTION_JSON,
 					OPTION_NO_SANDBOX,
 					{"files", no_argument, NULL, OPT_FILES},
+					{"quick", no_argument, NULL, OPT_QUICK},
 					{"boot", optional_argument, NULL, OPT_BOOT},
 					{0}};
 
 typedef struct {
-	bool files;
+	bool files, quick;
 	guint64 boots;
 } Own;
 
@@ -29,11 +30,12 @@ static bool own(int option, const char *value, gpointer user)
 {
 	Own *o = user;
 	o->files |= option == OPT_FILES;
+	o->quick |= option == OPT_QUICK;
 	if (option == OPT_BOOT)
 		o->boots = 3;
 	if (option == OPT_BOOT && value)
 		return cmd_number("boot", value, 1, &o->boots);
-	return option == OPT_FILES || option == OPT_BOOT;
+	return option == OPT_FILES || option == OPT_QUICK || option == OPT_BOOT;
 }
 
 static const char *const state_words[] = {"ok", "warning", "bad"};
@@ -102,7 +104,7 @@ static int run(int argc, char **argv)
 	CheckOptions check = {.cache = common.cache,
 			      .results = common.results,
 			      .sandbox = common.sandbox,
-			      .source = true,
+			      .source = !o.quick,
 			      .boots = (unsigned)o.boots,
 			      .program = "/proc/self/exe",
 			      .report = common.json ? NULL : print_line};
@@ -122,6 +124,8 @@ const Command cmd_check = {
 	.summary = "Find out before the night what can be known",
 	.help = "  CAMPAIGN            a file, or the name of a campaign that came with kexsect\n"
 		"  --files             only the campaign file and what it names\n"
+		"  --quick             tools, disk, targets and oracle; not the source and the "
+		"patches\n"
 		"  --boot[=N]          also build the base and boot it N times (default 3): does "
 		"it fault as said?\n"
 		"  --results DIR       (default: $KEXSECT_RESULTS, else ./results)\n"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+	setlocale(LC_CTYPE, ""); /* whether bars may be drawn in more than ASCII */
 	kx_log_init("kexsect", false);
 	const char *name = argc > 1 ? argv[1] : NULL;
 	if (!name) {

@@ -102,10 +102,10 @@ static bool choose(Engine *e, GError **error)
 		if (!same && g_str_equal(r->digest, e->campaign->digest))
 			same = r;
 	}
-	if (same && !e->options->again) {
+	bool finished = same && !can_go_on(e, same);
+	if (same && !(finished && e->options->again)) {
 		e->run = store_find_campaign(e->store, same->slug, error);
-		if (e->run)
-			e->finished = !can_go_on(e, e->run);
+		e->finished = finished;
 	} else {
 		if (newest && newest->state != STORE_DONE && !same)
 			g_message("%s was stopped, and the campaign has changed since: this is a "

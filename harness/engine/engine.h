@@ -49,7 +49,7 @@ typedef struct {
 	const char *cache;   /* folder, absolute */
 	const char
 		*program; /* what runs the jobs: `PROGRAM job build FILE`; NULL: /proc/self/exe */
-	bool again;	  /* begin a new run even when there is one to go on with */
+	bool again;	  /* begin a new run when the last one has its verdict */
 	bool no_sandbox;
 	EngineShow show;
 	bool verbose; /* plain lines also above the live display, steps of jobs too */
