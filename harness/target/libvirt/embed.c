@@ -8,15 +8,16 @@
 #include "target/libvirt/libvirt-internal.h"
 
 /* No daemon, no other user, no cgroups, no security labels: this process's own rights are all that
- * there is. */
-static const char qemu_conf[] = "user = \"root\"\n"
-				"group = \"root\"\n"
-				"dynamic_ownership = 0\n"
-				"remember_owner = 0\n"
-				"stdio_handler = \"file\"\n"
-				"cgroup_controllers = [ ]\n"
-				"security_driver = \"none\"\n"
-				"namespaces = [ ]\n";
+ * there is. The plus sign marks a number. */
+#define QEMU_CONF                                                                                  \
+	"user = \"+%u\"\n"                                                                         \
+	"group = \"+%u\"\n"                                                                        \
+	"dynamic_ownership = 0\n"                                                                  \
+	"remember_owner = 0\n"                                                                     \
+	"stdio_handler = \"file\"\n"                                                               \
+	"cgroup_controllers = [ ]\n"                                                               \
+	"security_driver = \"none\"\n"                                                             \
+	"namespaces = [ ]\n"
 
 bool libvirt_failed(GError **error, const char *what)
 {
@@ -56,8 +57,10 @@ static bool make_root(const char *root, const char *cache, GError **error)
 	g_autofree char *etc = g_path_get_dirname(conf);
 	g_autofree char *shared = g_build_filename(cache, "libvirt", NULL);
 	g_autofree char *link = g_build_filename(root, "cache", NULL);
+	g_autofree char *text =
+		g_strdup_printf(QEMU_CONF, (unsigned)geteuid(), (unsigned)getegid());
 	if (!kx_mkdir(etc, error) || !kx_mkdir(shared, error) ||
-	    !kx_write_file(conf, qemu_conf, -1, error))
+	    !kx_write_file(conf, text, -1, error))
 		return false;
 	if (symlink(shared, link) != 0 && errno != EEXIST) {
 		kx_set_errno(error, errno, "cannot make %s", link);
