@@ -15,7 +15,8 @@ typedef struct {
 	const char *kernel, *identity, *cmdline, *launcher_kernel, *cache, *evidence; /* in json */
 	BootMode mode;
 	unsigned boots, first;
-	gint64 wait_us; /* -1: drawn for each boot from 0…launcher.jitter_us */
+	unsigned stop_at; /* bit per Outcome: the batch ends after such a trial */
+	gint64 wait_us;	  /* -1: drawn for each boot from 0…launcher.jitter_us */
 } BootRequest;
 
 /* KX_ERROR_INPUT when the request itself is wrong; other codes when a file that it names is. */

@@ -16,6 +16,7 @@ typedef struct {
 	Target *target;
 	GRand *rand;
 	unsigned number; /* of the boot that runs */
+	bool over;	 /* an outcome of stop_at came */
 } Job;
 
 static void print_step(const char *step, gpointer user)
@@ -116,6 +117,7 @@ static bool record(Job *job, const TargetResult *t, unsigned wait_us, const char
 		return false;
 	double spent = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
 	json_object_set_new(line, "seconds", seconds_json(&t->seconds, spent));
+	job->over = job->r->stop_at & 1u << judged->outcome;
 	if (kx_json_line(line))
 		return true;
 	g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "nobody reads the results any more");
@@ -167,7 +169,7 @@ static bool run_job(Job *job, GError **error)
 	if (!kx_mkdir(r->evidence, error))
 		return false;
 	job->target = target_open(&options, error);
-	for (unsigned i = 0; job->target && i < r->boots; i++) {
+	for (unsigned i = 0; job->target && i < r->boots && !job->over; i++) {
 		job->number = r->first + i;
 		if (!one_boot(job, error))
 			return false;

@@ -24,6 +24,7 @@ static const struct {
 	{"first", JSON_INTEGER, false, false},
 	{"cache", JSON_STRING, true, true},
 	{"evidence", JSON_STRING, true, true},
+	{"stop_at", JSON_ARRAY, false, false},
 	{"wait_us", JSON_INTEGER, false, false},
 };
 
@@ -72,6 +73,19 @@ static bool is_identity(const char *text)
 		       len;
 }
 
+static bool read_stop_at(BootRequest *r, const char *path, GError **error)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (json_object_get(r->json, "stop_at"), i, name) {
+		Outcome o = outcome_from_name(json_string_value(name));
+		if (o < 0)
+			return refuse(error, path, "expected a list of outcomes", "stop_at");
+		r->stop_at |= 1u << o;
+	}
+	return true;
+}
+
 static bool check_values(BootRequest *r, const char *path, GError **error)
 {
 	gint64 boots = kx_json_int(r->json, "boots", 1), first = kx_json_int(r->json, "first", 1);
@@ -96,7 +110,7 @@ static bool check_values(BootRequest *r, const char *path, GError **error)
 		return refuse(error, path, "missing key (mode is kexec)", "launcher_kernel");
 	r->boots = (unsigned)boots;
 	r->first = (unsigned)first;
-	return true;
+	return read_stop_at(r, path, error);
 }
 
 BootRequest *boot_request_load(const char *path, GError **error)
