@@ -42,6 +42,7 @@ typedef struct {
 	char *dir; /* of the artifacts */
 	char *obj; /* where to compile */
 	char *log;
+	char *ccache; /* compiler cache of this build; NULL: none */
 } Build;
 
 static void build_clear(Build *x)
@@ -52,6 +53,7 @@ static void build_clear(Build *x)
 	g_free(x->dir);
 	g_free(x->obj);
 	g_free(x->log);
+	g_free(x->ccache);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Build, build_clear)
 
@@ -106,28 +108,27 @@ static bool take_from_cache(Build *x)
 	return true;
 }
 
-static KernelSandbox box_of(const Build *x, const char *ccache)
+static KernelSandbox box_of(const Build *x)
 {
 	return (KernelSandbox){.src = x->work->src,
 			       .obj = x->obj,
-			       .ccache = ccache,
+			       .ccache = x->ccache,
 			       .cc = x->q->recipe->toolchain->cc,
 			       .enabled = x->q->sandbox};
 }
 
-/* The compiler cache of this build; NULL: none. */
-static char *ccache_dir(const Build *x, GError **error)
+static bool set_ccache(Build *x, GError **error)
 {
 	g_autofree char *have = g_find_program_in_path("ccache");
 	if (!have)
-		return NULL;
-	char *dir = x->q->clean ? g_strdup(x->q->clean_cache)
+		return true;
+	x->ccache = x->q->clean ? g_strdup(x->q->clean_cache)
 				: g_build_filename(x->q->cache, "ccache", NULL);
-	if (dir && !kx_mkdir(dir, error))
-		g_clear_pointer(&dir, g_free);
-	if (dir)
-		kernel_touch(dir); /* ccache itself changes only what is below */
-	return dir;
+	if (x->ccache && !kx_mkdir(x->ccache, error))
+		return false;
+	if (x->ccache)
+		kernel_touch(x->ccache); /* ccache itself changes only what is below */
+	return true;
 }
 
 /* The first line with an error of the compiler, else of make. */
@@ -177,17 +178,10 @@ static bool compile(Build *x, GError **error)
 {
 	const KernelRequest *q = x->q;
 	GError *e = NULL;
-	g_autofree char *ccache = ccache_dir(x, &e);
-	if (e) {
-		g_propagate_error(error, e);
-		return false;
-	}
 	g_autofree char *vmlinux = g_build_filename(x->obj, "vmlinux", NULL);
 	bool full = !g_file_test(vmlinux, G_FILE_TEST_EXISTS);
-	KernelMake m = {.recipe = q->recipe,
-			.box = box_of(x, ccache),
-			.identity = x->b->identity,
-			.jobs = q->jobs};
+	KernelMake m = {
+		.recipe = q->recipe, .box = box_of(x), .identity = x->b->identity, .jobs = q->jobs};
 	g_autofree char *target = g_path_get_basename(q->recipe->image);
 	const char *targets[] = {target, NULL};
 	kernel_step(&x->progress, "compile", 0, full ? kernel_work_total(x->work) : 0, "");
@@ -248,7 +242,8 @@ static bool make_kernel(Build *x, const char **step, GError **error)
 	*step = "configure";
 	start = g_get_monotonic_time();
 	kernel_step(&x->progress, "configure", 0, 0, "");
-	if (!kernel_configure(q, x->work, x->tree, x->obj, q->clean, error))
+	if (!set_ccache(x, error) ||
+	    !kernel_configure(q, x->work, x->tree, x->obj, x->ccache, error))
 		return false;
 	s->configure = since(start);
 

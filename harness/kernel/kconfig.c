@@ -197,12 +197,13 @@ static bool verify_fragments(const KernelRequest *q, const char *config, GError 
 
 /* In a folder of its own, so that the real .config never has an intermediate state (and time). */
 static bool make_config(const KernelRequest *q, const KernelWork *w, const char *dir,
-			GError **error)
+			const char *ccache, GError **error)
 {
 	KernelMake m = {.recipe = q->recipe,
 			.jobs = 1,
 			.box = {.src = w->src,
 				.obj = dir,
+				.ccache = ccache,
 				.cc = q->recipe->toolchain->cc,
 				.enabled = q->sandbox}};
 	const char *start[] = {q->recipe->defconfig, NULL};
@@ -224,12 +225,12 @@ static bool put_config(const char *from, const char *obj, GError **error)
 }
 
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
-		      const char *obj, bool fresh, GError **error)
+		      const char *obj, const char *ccache, GError **error)
 {
-	if (fresh) {
+	if (q->clean) {
 		g_autofree char *dir = g_strconcat(obj, ".kconf", NULL);
 		g_autofree char *made = g_build_filename(dir, ".config", NULL);
-		bool ok = kx_mkdir(dir, error) && make_config(q, w, dir, error) &&
+		bool ok = kx_mkdir(dir, error) && make_config(q, w, dir, ccache, error) &&
 			  put_config(made, obj, error);
 		kx_remove_tree(dir, NULL);
 		return ok;
@@ -243,7 +244,7 @@ bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelT
 	if (!kx_mkdir(known_dir, error))
 		return false;
 	if (!g_file_test(known, G_FILE_TEST_EXISTS) &&
-	    (!make_config(q, w, w->kconf, error) || !kx_copy_file(made, known, error)))
+	    (!make_config(q, w, w->kconf, ccache, error) || !kx_copy_file(made, known, error)))
 		return false;
 	return put_config(known, obj, error);
 }

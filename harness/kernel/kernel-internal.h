@@ -166,10 +166,10 @@ void kernel_work_set_total(const KernelWork *w, uint64_t files);
 
 /* ---- kconfig.c ---- */
 
-/* Writes .config into `obj` unless it is there with the same content. fresh: made anew, not taken
- * from an earlier build. */
+/* Writes .config into `obj` unless it is there with the same content. For a clean build it is made
+ * anew, not taken from an earlier one. ccache may be NULL. */
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
-		      const char *obj, bool fresh, GError **error);
+		      const char *obj, const char *ccache, GError **error);
 
 /* ---- toolchain.c ---- */
 

@@ -24,6 +24,8 @@ GPtrArray *kernel_make_argv(const KernelMake *m, const char *const *targets)
 	g_ptr_array_add(argv, g_strdup_printf("-j%u", m->jobs ? m->jobs : g_get_num_processors()));
 	g_ptr_array_add(argv, g_strconcat("ARCH=", m->recipe->arch, NULL));
 	g_ptr_array_add(argv, g_strconcat(m->box.ccache ? "CC=ccache " : "CC=", t->cc, NULL));
+	if (m->box.ccache)
+		g_ptr_array_add(argv, g_strdup("HOSTCC=ccache gcc"));
 	for (unsigned i = 0; i < t->make_args_count; i++)
 		g_ptr_array_add(argv, g_strdup(t->make_args[i]));
 	for (; *targets; targets++)
