@@ -28,6 +28,15 @@ static bool write_plan(Engine *e, const EngineJob *j, const char *name, GError *
 	return plan && kx_json_save(path, plan, error);
 }
 
+/* Outcomes after which the rest of the batch is not worth its time. */
+static json_t *stop_at(const EngineJob *j)
+{
+	json_t *out = json_pack("[s, s, s, s]", "hang", "panic", "noboot", "infra");
+	if (j->until_fault)
+		json_array_append_new(out, json_string("fault"));
+	return out;
+}
+
 bool engine_start_boots(Engine *e, GError **error)
 {
 	const Campaign *c = e->campaign;
@@ -46,12 +55,12 @@ bool engine_start_boots(Engine *e, GError **error)
 	g_autofree char *evidence = g_build_filename(e->run->dir, "trials", NULL);
 	if (!write_plan(e, j, plan, error))
 		return false;
-	g_autoptr(json_t) request =
-		json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}", "format", 1,
-			  "target", e->target->path, "oracle", c->oracle->path, "kernel",
-			  j->kernel->kernel, "identity", j->kernel->identity, "cmdline",
-			  c->cmdline ? c->cmdline : "", "mode", j->mode, "boots", (int)j->boots,
-			  "first", (int)j->first, "cache", e->options->cache, "evidence", evidence);
+	g_autoptr(json_t) request = json_pack(
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:o}", "format", 1,
+		"target", e->target->path, "oracle", c->oracle->path, "kernel", j->kernel->kernel,
+		"identity", j->kernel->identity, "cmdline", c->cmdline ? c->cmdline : "", "mode",
+		j->mode, "boots", (int)j->boots, "first", (int)j->first, "cache", e->options->cache,
+		"evidence", evidence, "stop_at", stop_at(j));
 	const char *launcher = e->launcher ? e->launcher->kernel : e->target->launcher.kernel;
 	if (launcher && !g_str_equal(launcher, "base"))
 		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));
@@ -186,7 +195,9 @@ static void take_trial_line(Engine *e, const json_t *line)
 		engine_fail(e, g_steal_pointer(&error));
 	else if (outcome != ENGINE_INFRA)
 		engine_worked(e, j->mask, j->clean, false);
-	if (j->seen < j->boots && (!wants_more(j, outcome) || engine_budget_used(e)))
+	if (!wants_more(j, outcome))
+		j->boots = j->seen; /* by stop_at the job ends now by itself */
+	if (j->seen < j->boots && engine_budget_used(e))
 		engine_stop_job(e, true);
 	store_trial_free(t);
 }
