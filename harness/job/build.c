@@ -12,7 +12,7 @@
 typedef struct {
 	Recipe *recipe;
 	Series *series;
-	char *cache, *clean_cache;
+	char *cache;
 	char **fixtures, **candidates, **fragments;
 	KernelRequest q;
 } Request;
@@ -22,7 +22,6 @@ static void request_clear(Request *r)
 	recipe_free(r->recipe);
 	series_free(r->series);
 	g_free(r->cache);
-	g_free(r->clean_cache);
 	g_strfreev(r->fixtures);
 	g_strfreev(r->candidates);
 	g_strfreev(r->fragments);
@@ -45,11 +44,10 @@ static bool check_keys(const json_t *j, const char *path, GError **error)
 		const char *key;
 		json_type type;
 	} known[] = {
-		{"format", JSON_INTEGER},     {"recipe", JSON_STRING},	{"fragments", JSON_ARRAY},
-		{"series", JSON_STRING},      {"fixtures", JSON_ARRAY}, {"candidates", JSON_ARRAY},
-		{"clean", JSON_TRUE},	      {"sandbox", JSON_TRUE},	{"cache", JSON_STRING},
-		{"clean_cache", JSON_STRING}, {"jobs", JSON_INTEGER},	{"timeout_s", JSON_INTEGER},
-		{"min_free", JSON_INTEGER},
+		{"format", JSON_INTEGER}, {"recipe", JSON_STRING},     {"fragments", JSON_ARRAY},
+		{"series", JSON_STRING},  {"fixtures", JSON_ARRAY},    {"candidates", JSON_ARRAY},
+		{"clean", JSON_TRUE},	  {"sandbox", JSON_TRUE},      {"cache", JSON_STRING},
+		{"jobs", JSON_INTEGER},	  {"timeout_s", JSON_INTEGER}, {"min_free", JSON_INTEGER},
 	};
 	if (!json_is_object(j)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: expected a JSON object", path);
@@ -92,7 +90,7 @@ static bool parse(Request *r, const char *path, GError **error)
 	if (!j || !check_keys(j, path, error))
 		return false;
 	const char *recipe = kx_json_str(j, "recipe"), *series = kx_json_str(j, "series");
-	const char *cache = kx_json_str(j, "cache"), *clean_cache = kx_json_str(j, "clean_cache");
+	const char *cache = kx_json_str(j, "cache");
 	if (!recipe) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: 'recipe' is missing", path);
 		return false;
@@ -101,7 +99,6 @@ static bool parse(Request *r, const char *path, GError **error)
 	if (!r->recipe || (series && !(r->series = series_load(series, error))))
 		return false;
 	r->cache = cache ? g_canonicalize_filename(cache, NULL) : kx_default_cache_dir();
-	r->clean_cache = clean_cache ? g_canonicalize_filename(clean_cache, NULL) : NULL;
 	r->fixtures = kx_json_strv(j, "fixtures");
 	r->candidates = kx_json_strv(j, "candidates");
 	r->fragments = kx_json_strv(j, "fragments");
@@ -113,7 +110,6 @@ static bool parse(Request *r, const char *path, GError **error)
 		.candidates = (const char *const *)r->candidates,
 		.fragments = (const char *const *)r->fragments,
 		.clean = kx_json_bool(j, "clean", false),
-		.clean_cache = r->clean_cache,
 		.sandbox = kx_json_bool(j, "sandbox", true),
 		.jobs = (unsigned)CLAMP(kx_json_int(j, "jobs", 0), 0, 4096),
 		.timeout_s = (unsigned)CLAMP(kx_json_int(j, "timeout_s", 0), 0, 7 * 86400),

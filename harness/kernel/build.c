@@ -117,17 +117,20 @@ static KernelSandbox box_of(const Build *x)
 			       .enabled = x->q->sandbox};
 }
 
+/* Builds from nothing, clean ones and the first of a base, have a compiler cache of their own: a
+ * clean kernel then takes objects only from builds that began from nothing themselves, never from
+ * an incremental one. */
 static bool set_ccache(Build *x, GError **error)
 {
 	g_autofree char *have = g_find_program_in_path("ccache");
+	g_autofree char *config = g_build_filename(x->obj, ".config", NULL);
+	bool from_nothing = !g_file_test(config, G_FILE_TEST_EXISTS);
 	if (!have)
 		return true;
-	x->ccache = x->q->clean ? g_strdup(x->q->clean_cache)
-				: g_build_filename(x->q->cache, "ccache", NULL);
-	if (x->ccache && !kx_mkdir(x->ccache, error))
+	x->ccache = g_build_filename(x->q->cache, from_nothing ? "ccache-clean" : "ccache", NULL);
+	if (!kx_mkdir(x->ccache, error))
 		return false;
-	if (x->ccache)
-		kernel_touch(x->ccache); /* ccache itself changes only what is below */
+	kernel_touch(x->ccache); /* ccache itself changes only what is below */
 	return true;
 }
 

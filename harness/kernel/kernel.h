@@ -29,12 +29,11 @@ typedef struct {
 	const char *const *candidates; /* applied after the fixtures, in the series' order */
 	const char *const *fragments;  /* kconfig fragments added to the recipe's; NULL: none */
 	bool clean;		       /* nothing from earlier builds: empty object folder */
-	const char *clean_cache; /* with clean: ccache folder shared by clean builds; NULL: none */
-	bool sandbox;		 /* false: the compiler runs with our rights */
-	unsigned jobs;		 /* make -j; 0: number of processors */
-	unsigned timeout_s;	 /* of the compilation; 0: two hours */
-	uint64_t min_free;	 /* bytes of disk that must be free; 0: what a kernel takes */
-	KernelStepFunc step;	 /* may be NULL */
+	bool sandbox;		       /* false: the compiler runs with our rights */
+	unsigned jobs;		       /* make -j; 0: number of processors */
+	unsigned timeout_s;	       /* of the compilation; 0: two hours */
+	uint64_t min_free;	       /* bytes of disk that must be free; 0: what a kernel takes */
+	KernelStepFunc step;	       /* may be NULL */
 	gpointer user;
 } KernelRequest;
 

@@ -54,6 +54,7 @@ GPtrArray *kernel_make_env(const KernelMake *m)
 		"KBUILD_VERBOSE=0",
 		/* the compiler is known by its content, so an upgrade never hits old objects */
 		"CCACHE_COMPILERCHECK=content",
+		"CCACHE_DEPEND=1", /* a miss then costs no preprocessing */
 		"CCACHE_MAXSIZE=5G",
 		"CCACHE_NOSTATS=1",
 		"CCACHE_CONFIGPATH=/dev/null",

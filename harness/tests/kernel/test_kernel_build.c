@@ -85,9 +85,7 @@ static void test_clean(void **state)
 	g_auto(KernelBuild) plain = {0}, clean = {0}, again = {0};
 	build_ok(lab, one, &plain);
 	KernelRequest q = lab_request(lab, one);
-	g_autofree char *ccache = g_build_filename(lab->dir, "ccache-clean", NULL);
 	q.clean = true;
-	q.clean_cache = ccache;
 	kernel_build(&q, &clean);
 	expect_ok(&clean);
 	assert_false(clean.cached);
