@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "engine/engine.h"
 #include "job/check.h"
+#include "kernel/kernel.h"
 #include "report/report.h"
 
 enum { OPT_AGAIN = OPT_COMMAND, OPT_PLAIN, OPT_QUIET };
@@ -92,6 +93,19 @@ static bool is_ready(const char *campaign, const CommonOptions *common)
 	return !error && r.status == 0;
 }
 
+/* Once a run, so that the cache does not grow for ever; what was used today stays whatever its
+ * size. */
+static void prune_cache(const char *cache)
+{
+	g_autoptr(GError) error = NULL;
+	gint64 freed = kernel_cache_prune(cache, KERNEL_CACHE_LIMIT, 24 * 60 * 60, NULL, &error);
+	g_autofree char *size = g_format_size_full((guint64)MAX(freed, 0), G_FORMAT_SIZE_IEC_UNITS);
+	if (freed < 0)
+		g_warning("%s", error->message);
+	else if (freed > 0)
+		g_message("%s of old kernels and objects were removed from %s", size, cache);
+}
+
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
@@ -106,6 +120,7 @@ static int run(int argc, char **argv)
 	if (!is_ready(argv[optind], &common))
 		return 1;
 
+	prune_cache(common.cache);
 	o.results = common.results;
 	o.cache = common.cache;
 	o.no_sandbox = !common.sandbox;
