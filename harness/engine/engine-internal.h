@@ -70,6 +70,8 @@ typedef struct {
 	void (*event)(Engine *e, const json_t *event);
 	/* Some times a second; NULL: not a live view. */
 	void (*tick)(Engine *e);
+	/* Every half minute; NULL: none. */
+	void (*beat)(Engine *e);
 	/* Takes what is drawn off the screen; NULL: nothing is. */
 	void (*clear)(void);
 } EngineView;

@@ -165,6 +165,8 @@ static gboolean on_heartbeat(gpointer data)
 	Engine *e = data;
 	g_autoptr(GError) error = NULL;
 	StoreTimes times = engine_times(e);
+	if (e->view->beat)
+		e->view->beat(e);
 	if (!store_set_times(e->store, e->sitting, &times, &error)) {
 		e->heartbeat_source = 0;
 		engine_fail(e, g_steal_pointer(&error));

@@ -114,4 +114,20 @@ static void event(Engine *e, const json_t *o)
 		line(o, "note", "%s", kx_json_str(o, "text"));
 }
 
-const EngineView engine_view_plain = {.name = "plain", .event = event};
+/* Where a long job is, for whoever watches a log. */
+static void beat(Engine *e)
+{
+	const EngineJob *j = &e->job;
+	double s = (double)(g_get_monotonic_time() - j->started_us) / G_USEC_PER_SEC;
+	if (!j->child || j->kind != JOB_BUILD || s < 20)
+		return;
+	g_autofree char *name = j->launcher ? g_strdup("launcher") : engine_set_name(e, j->mask);
+	g_autofree char *percent =
+		j->total > 0 ? g_strdup_printf(" %.0f %%", 100 * MIN(j->done / j->total, 1))
+			     : g_strdup("");
+	g_autoptr(json_t) now = json_pack("{s:f}", "elapsed", engine_elapsed(e));
+	line(now, "building", "%s%s: %s%s (%.0f s)", name, j->clean ? ", clean" : "",
+	     j->step ? j->step : "start", percent, s);
+}
+
+const EngineView engine_view_plain = {.name = "plain", .event = event, .beat = beat};
