@@ -286,18 +286,33 @@ char *kx_default_cache_dir(void)
 	return g_build_filename(g_get_user_cache_dir(), "kexsect", NULL);
 }
 
+/* A path of ours: below `build` while the program runs from its build folder, else below the prefix
+ * that it is installed in. */
+static char *own_path(const char *build, const char *in_build, const char *installed)
+{
+	g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
+	if (exe && g_str_has_prefix(exe, KEXSECT_BUILD_DIR "/"))
+		return g_build_filename(build, in_build, NULL);
+	g_autofree char *bin = g_path_get_dirname(exe ? exe : "/usr/bin/kexsect");
+	g_autofree char *prefix = g_path_get_dirname(bin);
+	return g_build_filename(prefix, installed, NULL);
+}
+
+char *kx_agent_path(void)
+{
+	const char *own = g_getenv("KEXSECT_AGENT");
+	if (own && *own)
+		return g_canonicalize_filename(own, NULL);
+	return own_path(KEXSECT_BUILD_DIR, "agent/agent", "lib/kexsect/agent");
+}
+
 const char *kx_data_dir(void)
 {
 	static char *dir;
 	if (dir)
 		return dir;
 	const char *own = g_getenv("KEXSECT_DATA");
-	g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
-	if (own && *own)
-		dir = g_canonicalize_filename(own, NULL);
-	else if (exe && g_str_has_prefix(exe, KEXSECT_BUILD_DIR "/"))
-		dir = g_strdup(KEXSECT_SOURCE_DIR);
-	else
-		dir = g_strdup(KEXSECT_INSTALLED_DATA_DIR);
+	dir = own && *own ? g_canonicalize_filename(own, NULL)
+			  : own_path(KEXSECT_SOURCE_DIR, NULL, "share/kexsect");
 	return dir;
 }

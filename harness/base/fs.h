@@ -44,7 +44,12 @@ int kx_lock_file(const char *path, bool wait, GError **error);
  * $XDG_CACHE_HOME/kexsect, else ~/.cache/kexsect. The caller frees it. */
 char *kx_default_cache_dir(void);
 
+/* The program that is first in a test machine's initramfs: $KEXSECT_AGENT, else the one of the
+ * build folder that this program runs from, else ../lib/kexsect/agent beside it. It need not exist.
+ * The caller frees it. */
+char *kx_agent_path(void);
+
 /* The folder with the configs/, kernels/ and patches/ that came with this program: $KEXSECT_DATA,
- * else the source tree that it was built from when it runs from a build folder, else the installed
- * one. Static storage. */
+ * else the source tree when it runs from its build folder, else ../share/kexsect beside it. Static
+ * storage. */
 const char *kx_data_dir(void);

@@ -37,15 +37,13 @@ const char *target_end_name(TargetEnd end)
 
 char *target_agent_path(GError **error)
 {
-	const char *asked = g_getenv("KEXSECT_AGENT");
-	const char *places[] = {asked, asked ? NULL : KEXSECT_BUILD_AGENT, KEXSECT_INSTALLED_AGENT};
-	for (gsize i = 0; i < (asked ? 1 : G_N_ELEMENTS(places)); i++)
-		if (places[i] && access(places[i], X_OK) == 0)
-			return g_strdup(places[i]);
+	g_autofree char *path = kx_agent_path();
+	if (access(path, X_OK) == 0)
+		return g_steal_pointer(&path);
 	g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
-		    "the agent for the test machine is not there (%s): build the target "
+		    "%s, the agent for the test machine, is not there: build the target "
 		    "'kexsect-agent', install it, or set KEXSECT_AGENT",
-		    asked ? asked : KEXSECT_INSTALLED_AGENT);
+		    path);
 	return NULL;
 }
 
