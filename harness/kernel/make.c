@@ -54,7 +54,9 @@ GPtrArray *kernel_make_env(const KernelMake *m)
 		"KBUILD_VERBOSE=0",
 		/* the compiler is known by its content, so an upgrade never hits old objects */
 		"CCACHE_COMPILERCHECK=content",
-		"CCACHE_DEPEND=1", /* a miss then costs no preprocessing */
+		/* No CCACHE_DEPEND: without preprocessing ccache does not see .incbin, and takes
+		 * piggy.o, which holds the compressed kernel, for the one of another kernel of the
+		 * same size. */
 		"CCACHE_MAXSIZE=5G",
 		"CCACHE_NOSTATS=1",
 		"CCACHE_CONFIGPATH=/dev/null",

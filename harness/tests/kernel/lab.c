@@ -5,27 +5,33 @@
 #include <glob.h>
 #include <string.h>
 
-static const char makefile[] = "obj := $(O)\n"
-			       "objs := $(obj)/a.o $(obj)/b.o $(obj)/version.o\n"
-			       "bzImage: $(obj)/arch/x86/boot/bzImage\n"
-			       "tinyconfig:\n"
-			       "\t@cp tiny.config $(obj)/.config\n"
-			       "olddefconfig:\n"
-			       "\t@sh settle.sh $(obj)/.config\n"
-			       "$(obj)/%.o: %.c common.h\n"
-			       "\t@echo '  CC      $*.o'\n"
-			       "\t@$(CC) -I. -c -o $@ $<\n"
-			       "$(obj)/version.o: version.c common.h FORCE\n"
-			       "\t@echo '  CC      version.o'\n"
-			       "\t@$(CC) -I. -DVERSION='\"$(KBUILD_BUILD_VERSION)\"' -c -o $@ $<\n"
-			       "$(obj)/vmlinux: $(objs)\n"
-			       "\t@echo '  LD      vmlinux'\n"
-			       "\t@$(LD) -r -o $@ $(objs)\n"
-			       "\t@nm $@ > $(obj)/System.map\n"
-			       "$(obj)/arch/x86/boot/bzImage: $(obj)/vmlinux\n"
-			       "\t@mkdir -p $(dir $@)\n"
-			       "\t@cp $< $@\n"
-			       "FORCE:\n";
+static const char makefile[] =
+	"obj := $(O)\n"
+	"objs := $(obj)/a.o $(obj)/b.o $(obj)/version.o\n"
+	"bzImage: $(obj)/arch/x86/boot/bzImage\n"
+	"tinyconfig:\n"
+	"\t@cp tiny.config $(obj)/.config\n"
+	"olddefconfig:\n"
+	"\t@sh settle.sh $(obj)/.config\n"
+	"$(obj)/%.o: %.c common.h\n"
+	"\t@echo '  CC      $*.o'\n"
+	"\t@$(CC) -I. -c -o $@ $<\n"
+	"$(obj)/version.o: version.c common.h FORCE\n"
+	"\t@echo '  CC      version.o'\n"
+	"\t@$(CC) -I. -DVERSION='\"$(KBUILD_BUILD_VERSION)\"' -c -o $@ $<\n"
+	"$(obj)/vmlinux: $(objs)\n"
+	"\t@echo '  LD      vmlinux'\n"
+	"\t@$(LD) -r -o $@ $(objs)\n"
+	"\t@nm $@ > $(obj)/System.map\n"
+	"$(obj)/arch/x86/boot/bzImage: $(obj)/vmlinux\n"
+	"\t@mkdir -p $(dir $@)\n"
+	/* the payload by .incbin through the compiler, as the real one's */
+	"\t@cp $< $(dir $@)payload\n"
+	"\t@echo '.incbin \"'$(dir $@)'payload\"' > $(dir $@)piggy.S\n"
+	"\t@touch -d '-1 hour' $(dir $@)piggy.S\n" /* ccache distrusts new files */
+	"\t@$(CC) -Wp,-MMD,$(dir $@)piggy.d -c -o $(dir $@)piggy.o $(dir $@)piggy.S\n"
+	"\t@cp $(dir $@)piggy.o $@\n"
+	"FORCE:\n";
 
 static const struct {
 	const char *name, *text;

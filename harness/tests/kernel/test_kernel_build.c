@@ -77,6 +77,11 @@ static void test_incremental(void **state)
 	assert_false(back.cached);
 	assert_int_equal(back.files_compiled, 3);
 	assert_string_equal(back.vmlinux_sha256, first.vmlinux_sha256);
+	/* the image holds this kernel and no other of the same size */
+	g_autofree char *image = g_build_filename(back.artifacts, "kernel", NULL);
+	g_autofree char *shows =
+		g_strdup_printf("grep -ac 'Linux version 0 #%s' %s", back.identity, image);
+	g_autofree char *shown = lab_run(lab, shows);
 }
 
 static void test_clean(void **state)
