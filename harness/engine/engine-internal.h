@@ -52,6 +52,7 @@ typedef struct {
 	double trials_s;	     /* sum of the trials' totals */
 	SearchMask mask;
 	bool clean;
+	gint64 step_us; /* when `step` began */
 	char *mode;
 	char *purpose;
 	bool until_fault;

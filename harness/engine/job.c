@@ -56,6 +56,12 @@ static void take_step(Engine *e, const json_t *line)
 {
 	EngineJob *j = &e->job;
 	const char *step = kx_json_str(line, "step"), *detail = kx_json_str(line, "detail");
+	gint64 now = g_get_monotonic_time();
+	/* KVM that hangs the guest shows by its deadline only. */
+	if (g_strcmp0(j->step, "prove-kvm") == 0)
+		engine_spend_wait(e, (double)(now - j->step_us) / G_USEC_PER_SEC);
+	if (g_strcmp0(j->step, step) != 0)
+		j->step_us = now;
 	g_free(j->step);
 	j->step = g_strdup(step);
 	g_free(j->detail);

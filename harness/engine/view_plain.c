@@ -2,6 +2,7 @@
 /* One line per event on standard output, for logs. */
 #include "engine/engine-internal.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static char *clock_text(double s)
@@ -66,8 +67,10 @@ static void on_leader(const json_t *o)
 static void on_verdict(const json_t *o)
 {
 	g_autofree char *names = joined(json_object_get(o, "members"), "-");
+	/* never rounded up: nothing is certain */
+	double p = floor(kx_json_num(o, "probability", 0) * 1e4) / 1e4;
 	line(o, "verdict", "%s: %s (probability %.4f)", kx_json_str(o, "kind"),
-	     kx_json_str(o, "reason"), kx_json_num(o, "probability", 0));
+	     kx_json_str(o, "reason"), MIN(p, 0.9999));
 	if (g_str_equal(kx_json_str(o, "kind"), "cause"))
 		line(o, "verdict", "%s %s the fault", names, kx_json_str(o, "effect"));
 }

@@ -224,17 +224,11 @@ static bool put_config(const char *from, const char *obj, GError **error)
 	return g_strcmp0(old, new) == 0 || kx_write_file(to, new, -1, error);
 }
 
+/* The .config is made once for all variants that give the same one; it is text and an input, so a
+ * clean build may take it too. */
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
 		      const char *obj, const char *ccache, GError **error)
 {
-	if (q->clean) {
-		g_autofree char *dir = g_strconcat(obj, ".kconf", NULL);
-		g_autofree char *made = g_build_filename(dir, ".config", NULL);
-		bool ok = kx_mkdir(dir, error) && make_config(q, w, dir, ccache, error) &&
-			  put_config(made, obj, error);
-		kx_remove_tree(dir, NULL);
-		return ok;
-	}
 	g_autofree char *key = config_key(q, t, error);
 	if (!key)
 		return false;

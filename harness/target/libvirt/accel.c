@@ -64,7 +64,7 @@ bool accel_decide(Target *t, bool *ret_kvm, GError **error)
 	if (known) {
 		*ret_kvm = g_str_equal(known, "kvm\n");
 	} else {
-		target_step(t, "start");
+		target_step(t, "prove-kvm");
 		*ret_kvm = prove(t, &e);
 		if (!e)
 			kx_write_file(path, *ret_kvm ? "kvm\n" : "tcg\n", -1, &e);

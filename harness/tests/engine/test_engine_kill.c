@@ -241,7 +241,7 @@ static void test_two_at_once(void **state)
 static void test_start_together(void **state)
 {
 	Lab *l = *state;
-	lab_set(l, "boot_ms", "20");
+	lab_set(l, "boot_ms", "200"); /* long enough for the last to start meanwhile */
 	pid_t pids[4];
 	unsigned fine = 0, busy = 0;
 	for (int i = 0; i < 4; i++)
