@@ -69,6 +69,20 @@ static bool read_fragment(const char *path, GHashTable *asked, GError **error)
 	return true;
 }
 
+/* All that the recipe's fragments and then the request's ask for: symbol to Asked. */
+static GHashTable *read_fragments(const KernelRequest *q, GError **error)
+{
+	g_autoptr(GHashTable) asked =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, asked_free);
+	for (unsigned i = 0; i < q->recipe->fragments_count; i++)
+		if (!read_fragment(q->recipe->fragments[i], asked, error))
+			return NULL;
+	for (guint i = 0; q->fragments && q->fragments[i]; i++)
+		if (!read_fragment(q->fragments[i], asked, error))
+			return NULL;
+	return g_steal_pointer(&asked);
+}
+
 static bool verify(GHashTable *asked, const char *config, GError **error)
 {
 	g_autofree char *text = kx_read_file(config, MAX_CONFIG, NULL, error);
@@ -154,14 +168,9 @@ static bool append_fragments(const KernelRequest *q, const char *config, GError 
 	g_autofree char *text = kx_read_file(config, MAX_CONFIG, NULL, error);
 	if (!text)
 		return false;
-	g_autoptr(GHashTable) asked =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, asked_free);
-	for (unsigned i = 0; i < q->recipe->fragments_count; i++)
-		if (!read_fragment(q->recipe->fragments[i], asked, error))
-			return false;
-	for (guint i = 0; q->fragments && q->fragments[i]; i++)
-		if (!read_fragment(q->fragments[i], asked, error))
-			return false;
+	g_autoptr(GHashTable) asked = read_fragments(q, error);
+	if (!asked)
+		return false;
 	/* what is asked for replaces the line of the starting point */
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **l = lines; *l; l++) {
@@ -184,14 +193,9 @@ static bool append_fragments(const KernelRequest *q, const char *config, GError 
 
 static bool verify_fragments(const KernelRequest *q, const char *config, GError **error)
 {
-	g_autoptr(GHashTable) asked =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, asked_free);
-	for (unsigned i = 0; i < q->recipe->fragments_count; i++)
-		if (!read_fragment(q->recipe->fragments[i], asked, error))
-			return false;
-	for (guint i = 0; q->fragments && q->fragments[i]; i++)
-		if (!read_fragment(q->fragments[i], asked, error))
-			return false;
+	g_autoptr(GHashTable) asked = read_fragments(q, error);
+	if (!asked)
+		return false;
 	return verify(asked, config, error);
 }
 
