@@ -38,6 +38,8 @@ typedef struct {
 	unsigned fragments_count;
 	char *toolchain_file; /* key `toolchain`; after loading: absolute path */
 	char *image;	      /* path of the bootable image in the build tree */
+	unsigned steps; /* lines that a build from nothing prints: for the progress of the first
+			   one; 0: not known */
 	/* not in the file */
 	char *path; /* absolute path of the recipe */
 	Toolchain *toolchain;

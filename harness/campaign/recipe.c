@@ -43,6 +43,7 @@ static const cyaml_schema_field_t recipe_fields[] = {
 			       CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("image", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Recipe, image, 0,
 			       CYAML_UNLIMITED),
+	CYAML_FIELD_UINT("steps", CYAML_FLAG_OPTIONAL, Recipe, steps),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t recipe_schema = {

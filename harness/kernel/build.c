@@ -183,14 +183,16 @@ static bool compile(Build *x, GError **error)
 	GError *e = NULL;
 	g_autofree char *vmlinux = g_build_filename(x->obj, "vmlinux", NULL);
 	bool full = !g_file_test(vmlinux, G_FILE_TEST_EXISTS);
+	uint64_t known = full ? kernel_work_total(x->work) : 0;
+	uint64_t total = full && !known ? q->recipe->steps : known;
 	KernelMake m = {
 		.recipe = q->recipe, .box = box_of(x), .identity = x->b->identity, .jobs = q->jobs};
 	g_autofree char *target = g_path_get_basename(q->recipe->image);
 	const char *targets[] = {target, NULL};
-	kernel_step(&x->progress, "compile", 0, full ? kernel_work_total(x->work) : 0, "");
-	if (!kernel_make_logged(
-		    &m, targets, x->log, q->timeout_s ? q->timeout_s : DEFAULT_TIMEOUT_S,
-		    full ? kernel_work_total(x->work) : 0, &x->progress, &x->b->files_compiled, &e))
+	kernel_step(&x->progress, "compile", 0, total, "");
+	if (!kernel_make_logged(&m, targets, x->log,
+				q->timeout_s ? q->timeout_s : DEFAULT_TIMEOUT_S, total,
+				&x->progress, &x->b->files_compiled, &e))
 		return explain_compile(x, e, error);
 	if (full)
 		kernel_work_set_total(x->work, x->b->files_compiled);
