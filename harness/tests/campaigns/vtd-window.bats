@@ -2,7 +2,7 @@ load common
 
 @test "vtd-window: one patch cures, through an interrupted run" {
   # killed in the middle, at a moment of no special kind, and started again
-  kexsect run --plain vtd-window >first.log 2>&1 &
+  "$KEXSECT" run --plain vtd-window >first.log 2>&1 &
   pid=$!
   for _ in $(seq 1800); do
     grep -qE 'trial +4' first.log && break
