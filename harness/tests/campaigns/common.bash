@@ -36,7 +36,7 @@ equal() {
 # What every good report of a finished campaign holds.
 report_is_sound() {
   local dir=$KEXSECT_RESULTS/campaigns/$1-1
-  python3 -m jsonschema -i "$dir/report.json" "$SOURCE_ROOT/docs/report.schema.json"
+  /usr/bin/python3 -W ignore -m jsonschema -i "$dir/report.json" "$SOURCE_ROOT/docs/report.schema.json"
   [ -s "$dir/report.html" ] && [ -s "$dir/report.md" ]
   # every trial has its evidence on disk
   jq -r '.trials[].evidence' "$dir/report.json" | while read -r evidence; do

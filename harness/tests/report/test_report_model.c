@@ -69,7 +69,7 @@ static void check_schema(const json_t *doc, const char *dir)
 	g_autofree char *text = report_render("json", doc, false);
 	if (!kx_write_file(path, text, -1, &error))
 		fail_msg("%s", error->message);
-	check_by((const char *const[]){"python3", TEST_DATA "/check_schema.py",
+	check_by((const char *const[]){"/usr/bin/python3", TEST_DATA "/check_schema.py",
 				       SOURCE_ROOT "/docs/report.schema.json", path, NULL});
 }
 

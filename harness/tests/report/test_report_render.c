@@ -157,7 +157,7 @@ static void sample_follows_the_schema(void **state)
 	g_autoptr(json_t) doc = sample();
 	g_autofree char *json = report_render("json", doc, false);
 	g_autofree char *path = keep(pages, json);
-	int status = run((const char *const[]){"python3", TEST_DATA "/check_schema.py",
+	int status = run((const char *const[]){"/usr/bin/python3", TEST_DATA "/check_schema.py",
 					       SOURCE_ROOT "/docs/report.schema.json", path, NULL},
 			 &said);
 	if (status == 77)
