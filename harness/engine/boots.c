@@ -28,12 +28,19 @@ static bool write_plan(Engine *e, const EngineJob *j, const char *name, GError *
 	return plan && kx_json_save(path, plan, error);
 }
 
-/* Outcomes after which the rest of the batch is not worth its time. */
+/* Whether the rest of the batch is still worth its time. */
+static bool wants_more(const EngineJob *j, int outcome)
+{
+	return outcome == ENGINE_CLEAN || (outcome == ENGINE_FAULT && !j->until_fault);
+}
+
+/* The same rule for the job, as names of outcomes. */
 static json_t *stop_at(const EngineJob *j)
 {
-	json_t *out = json_pack("[s, s, s, s]", "hang", "panic", "noboot", "infra");
-	if (j->until_fault)
-		json_array_append_new(out, json_string("fault"));
+	json_t *out = json_array();
+	for (int i = 0; i < (int)G_N_ELEMENTS(engine_outcomes); i++)
+		if (!wants_more(j, i))
+			json_array_append_new(out, json_string(engine_outcomes[i]));
 	return out;
 }
 
@@ -154,12 +161,6 @@ static StoreTrial *read_trial(Engine *e, const json_t *line)
 	t->measures = json_incref(json_object_get(line, "measures"));
 	t->seconds = json_incref(json_object_get(line, "seconds"));
 	return t;
-}
-
-/* Whether the rest of the batch is still worth its time. */
-static bool wants_more(const EngineJob *j, int outcome)
-{
-	return outcome == ENGINE_CLEAN || (outcome == ENGINE_FAULT && !j->until_fault);
 }
 
 static void take_trial_line(Engine *e, const json_t *line)

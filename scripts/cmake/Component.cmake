@@ -1,4 +1,4 @@
-# kexsect_component(NAME SOURCES file... [USES component...] [LIBS target...] [HEADERS_ONLY])
+# kexsect_component(NAME SOURCES file... [USES component...] [LIBS target...])
 #
 # A component is one folder of harness/ and one static library. Its headers are included as
 # "NAME/header.h", and only a component that lists NAME in USES can see them: each library exports
