@@ -58,3 +58,17 @@ void campaign_default(char **value, const char *fallback);
 
 /* Fills c->digest; all parts are loaded. */
 bool campaign_compute_digest(Campaign *c, GError **error);
+
+/* Whether the list holds the name. */
+bool campaign_lists(char *const *list, unsigned n, const char *name);
+/* patches.c: fixtures and candidates against the series, both in its order afterwards. */
+bool campaign_check_patches(Campaign *c, GError **error);
+/* candidates.c: checks all that names suspects, and fills c->candidates with those that are known
+ * without the kernel's source. */
+bool campaign_list_candidates(Campaign *c, GError **error);
+/* relations.c: depends, conflicts and weights of the candidates, when all of them are known. */
+bool campaign_relate(Campaign *c, GError **error);
+/* The key of what names a candidate (or a fixture); the caller frees it. */
+char *campaign_key_of(const Campaign *c, const char *name);
+/* Adds the candidates that were found in the source to c->digest. */
+void campaign_extend_digest(Campaign *c, unsigned first);

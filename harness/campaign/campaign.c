@@ -12,12 +12,13 @@ static const cyaml_strval_t modes[] = {{"kexec", BOOT_KEXEC}, {"cold", BOOT_COLD
 
 #define NEEDED_STRING(key, member)                                                                 \
 	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, Campaign, member, 0, CYAML_UNLIMITED)
-#define OPTIONAL_STRING(key, member)                                                               \
-	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign, member, 0, \
+#define STRING_OF(type, key, member)                                                               \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 0,     \
 			       CYAML_UNLIMITED)
-#define STRING_LIST(key, flags, member, min)                                                       \
-	CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | (flags), Campaign, member,                  \
-			     &kx_yaml_string_entry, min, CYAML_UNLIMITED)
+#define LIST_OF(type, key, member)                                                                 \
+	CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member,          \
+			     &kx_yaml_string_entry, 0, CYAML_UNLIMITED)
+#define OPTIONAL_STRING(key, member) STRING_OF(Campaign, key, member)
 
 static const cyaml_schema_field_t boot_fields[] = {
 	OPTIONAL_STRING("cmdline", cmdline),
@@ -25,10 +26,44 @@ static const cyaml_schema_field_t boot_fields[] = {
 			 G_N_ELEMENTS(modes)),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t weight_fields[] = {
+	STRING_OF(CampaignWeight, "candidate", candidate),
+	STRING_OF(CampaignWeight, "path", path),
+	CYAML_FIELD_FLOAT("weight", CYAML_FLAG_DEFAULT, CampaignWeight, weight),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t weight_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, CampaignWeight, weight_fields),
+};
+static const cyaml_schema_field_t relation_fields[] = {
+	CYAML_FIELD_STRING_PTR("candidate", CYAML_FLAG_POINTER, CampaignRelation, candidate, 0,
+			       CYAML_UNLIMITED),
+	LIST_OF(CampaignRelation, "depends", depends),
+	LIST_OF(CampaignRelation, "conflicts", conflicts),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t relation_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, CampaignRelation, relation_fields),
+};
+static const cyaml_schema_field_t config_fields[] = {
+	LIST_OF(CampaignConfig, "options", options),
+	STRING_OF(CampaignConfig, "good", good),
+	STRING_OF(CampaignConfig, "bad", bad),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t history_fields[] = {
+	STRING_OF(CampaignHistory, "from", from),
+	STRING_OF(CampaignHistory, "to", to),
+	KX_YAML_BOOL("first_parent", CYAML_FLAG_OPTIONAL, CampaignHistory, first_parent),
+	STRING_OF(CampaignHistory, "series", series_name),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t search_fields[] = {
 	CYAML_FIELD_FLOAT("confidence", CYAML_FLAG_OPTIONAL, CampaignSearch, confidence),
 	CYAML_FIELD_UINT("seed", CYAML_FLAG_OPTIONAL, CampaignSearch, seed),
 	CYAML_FIELD_UINT("max_culprits", CYAML_FLAG_OPTIONAL, CampaignSearch, max_culprits),
+	CYAML_FIELD_SEQUENCE("weights", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, CampaignSearch,
+			     weights, &weight_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t budget_fields[] = {
@@ -42,14 +77,22 @@ static const cyaml_schema_field_t campaign_fields[] = {
 	OPTIONAL_STRING("title", title),
 	OPTIONAL_STRING("question", question),
 	NEEDED_STRING("base", base_name),
-	NEEDED_STRING("series", series_name),
+	OPTIONAL_STRING("series", series_name),
 	NEEDED_STRING("oracle", oracle_name),
-	STRING_LIST("fragments", CYAML_FLAG_OPTIONAL, fragments, 0),
-	STRING_LIST("fixtures", CYAML_FLAG_OPTIONAL, fixtures, 0),
-	STRING_LIST("candidates", CYAML_FLAG_OPTIONAL, candidates, 0),
+	LIST_OF(Campaign, "fragments", fragments),
+	LIST_OF(Campaign, "fixtures", fixtures),
+	LIST_OF(Campaign, "candidates", patches),
+	LIST_OF(Campaign, "parameters", parameters),
+	CYAML_FIELD_MAPPING_PTR("config", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
+				config, config_fields),
+	CYAML_FIELD_MAPPING_PTR("history", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
+				history, history_fields),
+	CYAML_FIELD_SEQUENCE("relations", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
+			     relations, &relation_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_ENUM("effect", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, Campaign, effect,
 			 effects, G_N_ELEMENTS(effects)),
-	STRING_LIST("targets", CYAML_FLAG_DEFAULT, target_names, 0),
+	CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER, Campaign, target_names,
+			     &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
 	/* nested in the file, flat in the struct: its fields count from the struct's start */
 	{.key = "boot", .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, Campaign, boot_fields)}},
 	CYAML_FIELD_MAPPING("search", CYAML_FLAG_OPTIONAL, Campaign, search, search_fields),
@@ -66,6 +109,12 @@ void campaign_free(Campaign *c)
 		return;
 	recipe_free(c->base);
 	series_free(c->series);
+	if (c->history)
+		series_free(c->history->series);
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		candidate_clear(&c->candidates[i]);
+	g_free(c->candidates);
+	g_free(c->history_start);
 	oracle_config_free(c->oracle);
 	for (unsigned i = 0; c->targets && i < c->target_names_count; i++)
 		target_config_free(c->targets[i]);
@@ -100,15 +149,25 @@ static bool check_numbers(Campaign *c, GError **error)
 	return true;
 }
 
+static bool load_series(const Campaign *c, const char *key, const char *name, Series **ret,
+			GError **error)
+{
+	if (!name)
+		return true;
+	g_autofree char *path =
+		campaign_lookup(c->path, key, name, "patches", "/series.yaml", error);
+	return path && (*ret = series_load(path, error));
+}
+
 static bool load_parts(Campaign *c, GError **error)
 {
 	g_autofree char *base =
 		campaign_lookup(c->path, "base", c->base_name, "kernels", ".yaml", error);
 	if (!base || !(c->base = recipe_load(base, error)))
 		return false;
-	g_autofree char *series = campaign_lookup(c->path, "series", c->series_name, "patches",
-						  "/series.yaml", error);
-	if (!series || !(c->series = series_load(series, error)))
+	if (!load_series(c, "series", c->series_name, &c->series, error) ||
+	    (c->history && !load_series(c, "history.series", c->history->series_name,
+					&c->history->series, error)))
 		return false;
 	g_autofree char *oracle = campaign_lookup(c->path, "oracle", c->oracle_name,
 						  "configs/oracles", ".yaml", error);
@@ -127,140 +186,6 @@ static bool load_parts(Campaign *c, GError **error)
 		if (!target || !(c->targets[i] = target_config_load(target, error)))
 			return false;
 	}
-	return true;
-}
-
-static bool lists(char *const *list, unsigned n, const char *name)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (g_str_equal(list[i], name))
-			return true;
-	return false;
-}
-
-static bool check_known(const Campaign *c, const char *which, char **list, unsigned n,
-			GError **error)
-{
-	if (!campaign_check_distinct(c->path, which, list, n, error))
-		return false;
-	for (unsigned i = 0; i < n; i++) {
-		if (series_find(c->series, list[i]))
-			continue;
-		g_autoptr(GPtrArray) known = g_ptr_array_new();
-		for (unsigned k = 0; k < c->series->patches_count; k++)
-			g_ptr_array_add(known, c->series->patches[k].name);
-		g_ptr_array_add(known, NULL);
-		g_autofree char *hint =
-			campaign_suggest(list[i], (const char *const *)known->pdata);
-		g_autofree char *key = campaign_entry_key(which, i);
-		return campaign_error(error, c->path, key, "no patch '%s' in the series %s.%s",
-				      list[i], c->series->path, hint);
-	}
-	return true;
-}
-
-static void default_candidates(Campaign *c)
-{
-	c->candidates = g_new0(char *, c->series->patches_count);
-	for (unsigned i = 0; i < c->series->patches_count; i++) {
-		const Patch *p = &c->series->patches[i];
-		if (p->kind == PATCH_CANDIDATE && !lists(c->fixtures, c->fixtures_count, p->name))
-			c->candidates[c->candidates_count++] = g_strdup(p->name);
-	}
-}
-
-/* The position in the file of a name that one of the two lists holds. */
-static char *key_of(const Campaign *c, const char *name)
-{
-	for (unsigned i = 0; i < c->fixtures_count; i++)
-		if (g_str_equal(c->fixtures[i], name))
-			return campaign_entry_key("fixtures", i);
-	for (unsigned i = 0; i < c->candidates_count; i++)
-		if (g_str_equal(c->candidates[i], name))
-			return campaign_entry_key("candidates", i);
-	return g_strdup("series");
-}
-
-static bool check_fixture(const Campaign *c, const char *name, GError **error)
-{
-	const Patch *p = series_find(c->series, name);
-	g_autofree char *key = key_of(c, name);
-	for (unsigned i = 0; i < p->depends_count; i++)
-		if (!lists(c->fixtures, c->fixtures_count, p->depends[i]))
-			return campaign_error(error, c->path, key,
-					      "fixture '%s' depends on '%s', which is no fixture "
-					      "here",
-					      name, p->depends[i]);
-	for (unsigned i = 0; i < p->conflicts_count; i++)
-		if (lists(c->fixtures, c->fixtures_count, p->conflicts[i]))
-			return campaign_error(error, c->path, key,
-					      "fixture '%s' conflicts with fixture '%s'", name,
-					      p->conflicts[i]);
-	return true;
-}
-
-static bool check_candidate(const Campaign *c, const char *name, GError **error)
-{
-	const Patch *p = series_find(c->series, name);
-	g_autofree char *key = key_of(c, name);
-	for (unsigned i = 0; i < p->depends_count; i++)
-		if (!lists(c->fixtures, c->fixtures_count, p->depends[i]) &&
-		    !lists(c->candidates, c->candidates_count, p->depends[i]))
-			return campaign_error(error, c->path, key,
-					      "candidate '%s' depends on '%s', which is neither a "
-					      "fixture nor a candidate here",
-					      name, p->depends[i]);
-	for (unsigned i = 0; i < p->conflicts_count; i++)
-		if (lists(c->fixtures, c->fixtures_count, p->conflicts[i]))
-			return campaign_error(
-				error, c->path, key,
-				"candidate '%s' conflicts with fixture '%s' and could "
-				"never be tested",
-				name, p->conflicts[i]);
-	return true;
-}
-
-static void sort_by_series(const Series *s, char **list, unsigned n)
-{
-	g_autofree char **sorted = g_new0(char *, n + 1);
-	unsigned at = 0;
-	for (unsigned i = 0; i < s->patches_count; i++)
-		for (unsigned k = 0; k < n; k++)
-			if (g_str_equal(list[k], s->patches[i].name))
-				sorted[at++] = list[k];
-	for (unsigned i = 0; i < n; i++)
-		list[i] = sorted[i];
-}
-
-static bool check_patches(Campaign *c, GError **error)
-{
-	if (!check_known(c, "fixtures", c->fixtures, c->fixtures_count, error) ||
-	    !check_known(c, "candidates", c->candidates, c->candidates_count, error))
-		return false;
-	for (unsigned i = 0; i < c->candidates_count; i++)
-		if (lists(c->fixtures, c->fixtures_count, c->candidates[i])) {
-			g_autofree char *key = campaign_entry_key("candidates", i);
-			return campaign_error(error, c->path, key,
-					      "'%s' is a fixture too; a fixture is never a suspect",
-					      c->candidates[i]);
-		}
-	if (campaign_given(c->path, "candidates") && !c->candidates_count)
-		return campaign_error(error, c->path, "candidates",
-				      "an empty list; without this key all candidates of the "
-				      "series are tried");
-	if (!c->candidates_count)
-		default_candidates(c);
-	if (!c->candidates_count)
-		return campaign_error(error, c->path, "series",
-				      "no candidates: every patch of the series is a fixture");
-	for (unsigned i = 0; i < c->fixtures_count; i++)
-		if (!check_fixture(c, c->fixtures[i], error))
-			return false;
-	for (unsigned i = 0; i < c->candidates_count; i++)
-		if (!check_candidate(c, c->candidates[i], error))
-			return false;
-	sort_by_series(c->series, c->fixtures, c->fixtures_count);
-	sort_by_series(c->series, c->candidates, c->candidates_count);
 	return true;
 }
 
@@ -295,7 +220,7 @@ Campaign *campaign_load(const char *name_or_path, GError **error)
 	    !load_parts(c, error) ||
 	    !campaign_lookup_list(c->path, "fragments", c->fragments, c->fragments_count,
 				  "kernels/fragments", ".config", error) ||
-	    !check_patches(c, error) || !campaign_compute_digest(c, error))
+	    !campaign_list_candidates(c, error) || !campaign_compute_digest(c, error))
 		return NULL;
 	return g_steal_pointer(&c);
 }

@@ -169,10 +169,71 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OracleConfig, oracle_config_free)
 typedef enum { EFFECT_CURES, EFFECT_CAUSES } CampaignEffect;
 typedef enum { BOOT_KEXEC, BOOT_COLD } BootMode;
 
+/* One change that may matter. */
+typedef enum {
+	CANDIDATE_PATCH,
+	CANDIDATE_PARAMETER, /* on the kernel's command line; needs no build */
+	CANDIDATE_CONFIG,    /* kconfig options */
+	CANDIDATE_COMMIT,    /* of a range: a history */
+	CANDIDATE_KIND_MAX
+} CandidateKind;
+/* "patch", "parameter", "config", "commit" */
+const char *candidate_kind_name(CandidateKind kind);
+
+#define CAMPAIGN_MAX_CANDIDATES 64 /* of a campaign without a history */
+
+typedef struct {
+	CandidateKind kind;
+	char *name;  /* what people call it; no two have the same */
+	char *title; /* NULL: none */
+	/* patch: its name in the series; parameter: words for the command line; config: settings
+	 * ("USB_PCI=n"), a blank between two; commit: its full hash. */
+	char *text;
+	double weight;		     /* how likely it is beforehand, > 0; default 1 */
+	uint64_t depends, conflicts; /* sets of candidates, number i is bit i: what it needs
+					directly, what it cannot be with (symmetric) */
+	/* commit number k, which is candidate k - 1: its parents as numbers < k, 0 is the start of
+	 * the range */
+	guint *parents;
+	unsigned parents_count;
+} Candidate;
+
+/* What belongs to one candidate (key `relations`). */
+typedef struct {
+	char *candidate;
+	char **depends, **conflicts;
+	unsigned depends_count, conflicts_count;
+} CampaignRelation;
+
+/* Key `config`: either `options`, or two files of which the differences are the candidates. */
+typedef struct {
+	char **options; /* "USB_PCI=n"; several settings in one entry go together */
+	unsigned options_count;
+	char *good, *bad; /* .config files; after loading: absolute paths */
+} CampaignConfig;
+
+/* Key `history`: either from and to, or series. */
+typedef struct {
+	char *from, *to;   /* revisions in the repository of the base: `to` and its ancestors
+			      without those of `from` */
+	int first_parent;  /* only the first parent of a merge is followed */
+	char *series_name; /* key series: its patches, one after the other on the base */
+	Series *series;	   /* not in the file */
+} CampaignHistory;
+
+/* Key `search.weights`: how likely a candidate is beforehand, compared with others (1). */
+typedef struct {
+	char *candidate, *path; /* one of them: a name; a file or folder of the kernel's source
+				   that a patch or commit touches (the largest weight counts) */
+	double weight;
+} CampaignWeight;
+
 typedef struct {
 	double confidence; /* posterior at which a cause is claimed, 0.5 < c < 1; default 0.99 */
 	uint64_t seed;	   /* default 1 */
 	unsigned max_culprits; /* 1…3; default 3 */
+	CampaignWeight *weights;
+	unsigned weights_count;
 } CampaignSearch;
 
 /* The first that is used up ends the search with the posterior as it stands. */
@@ -184,13 +245,21 @@ typedef struct {
 
 typedef struct {
 	char *name, *title, *question;
-	char *base_name, *series_name, *oracle_name; /* keys base, series, oracle: names or paths */
+	char *base_name, *series_name, *oracle_name; /* keys base, series, oracle: names or paths;
+							series may be absent */
 	char **fragments; /* kconfig added to the recipe's; after loading: absolute paths */
 	unsigned fragments_count;
-	/* Names in the series, after loading in its order; no `candidates` key: all of kind
-	 * candidate that are not fixtures here. Each one's dependencies are among the two lists. */
-	char **fixtures, **candidates;
-	unsigned fixtures_count, candidates_count;
+	/* Names in the series; the fixtures after loading in its order. `patches` is the key
+	 * `candidates`; when the file names no suspects at all, all of kind candidate that are no
+	 * fixtures here. Each one's dependencies are among the two lists. */
+	char **fixtures, **patches;
+	unsigned fixtures_count, patches_count;
+	char **parameters;
+	unsigned parameters_count;
+	CampaignConfig *config;	  /* NULL: no such key */
+	CampaignHistory *history; /* NULL: no such key; else there is no other kind */
+	CampaignRelation *relations;
+	unsigned relations_count;
 	CampaignEffect effect; /* key `effect`: cures (default) or causes */
 	char **target_names;   /* key `targets` */
 	unsigned target_names_count;
@@ -202,7 +271,13 @@ typedef struct {
 	/* not in the file */
 	char *path;
 	Recipe *base;
-	Series *series;
+	Series *series; /* NULL: none */
+	/* Patches, parameters, config options, in this order; or the commits of the history,
+	 * ancestors first. Those that only the kernel's source can tell (see
+	 * campaign_needs_source) are missing until campaign_expand(). */
+	Candidate *candidates;
+	unsigned candidates_count;
+	char *history_start; /* full hash of the commit before the range; after campaign_expand() */
 	TargetConfig **targets; /* target_names_count of them */
 	OracleConfig *oracle;
 	/* SHA-256 over everything that trials and the question depend on: the meaning of all these
@@ -220,3 +295,19 @@ typedef struct {
 Campaign *campaign_load(const char *name_or_path, GError **error);
 void campaign_free(Campaign *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Campaign, campaign_free)
+
+/* Whether it takes the kernel's source to know the candidates: a history, or two .config files.
+ * (Weights by path take it too, but nothing waits for them.) */
+bool campaign_needs_source(const Campaign *c);
+/* Adds candidates that were found in the source (taken over, also on failure; `n` of them; depends
+ * and conflicts count from the first of them), then checks names and relations and adds them to the
+ * digest. Once per campaign, and only when campaign_needs_source(). */
+bool campaign_expand(Campaign *c, Candidate *found, unsigned n, GError **error);
+/* What a candidate's weight is by search.weights, given the paths that it touches (NULL: none). */
+double campaign_weight(const Campaign *c, const char *name, const char *const *paths);
+/* The settings of a config candidate, one each: {"USB_PCI=n", …, NULL}; NULL and *error when it is
+ * none. g_strfreev(). */
+char **candidate_settings(const char *text, GError **error);
+void candidate_clear(Candidate *k);
+/* Which configuration the variants start from, and which they go towards; false: no such pair. */
+bool campaign_config_pair(const Campaign *c, const char **ret_from, const char **ret_to);

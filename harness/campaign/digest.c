@@ -70,12 +70,15 @@ static bool add_recipe(GChecksum *sum, const Recipe *r, GError **error)
 	return add_files(sum, "fragments", r->fragments, r->fragments_count, error);
 }
 
+/* Those of the series' patches that `names` lists, in its order. */
 static bool add_patches(GChecksum *sum, const char *key, const Series *s, char *const *names,
 			unsigned n, GError **error)
 {
 	add_number(sum, key, n);
-	for (unsigned i = 0; i < n; i++) {
-		const Patch *p = series_find(s, names[i]);
+	for (unsigned i = 0; s && i < s->patches_count; i++) {
+		const Patch *p = &s->patches[i];
+		if (!campaign_lists(names, n, p->name))
+			continue;
 		add(sum, "name", p->name);
 		add_list(sum, "depends", p->depends, p->depends_count);
 		add_list(sum, "conflicts", p->conflicts, p->conflicts_count);
@@ -83,6 +86,56 @@ static bool add_patches(GChecksum *sum, const char *key, const Series *s, char *
 			return false;
 	}
 	return true;
+}
+
+static bool add_history(GChecksum *sum, const CampaignHistory *h, GError **error)
+{
+	add(sum, "history.from", h->from);
+	add(sum, "history.to", h->to);
+	add_number(sum, "history.first_parent", h->first_parent != 0);
+	for (unsigned i = 0; h->series && i < h->series->patches_count; i++) {
+		add(sum, "history.patch", h->series->patches[i].name);
+		if (!add_file(sum, "file", h->series->patches[i].file, error))
+			return false;
+	}
+	return true;
+}
+
+/* Suspects other than patches; nothing for a campaign that has none. */
+static bool add_others(GChecksum *sum, const Campaign *c, GError **error)
+{
+	if (c->parameters_count)
+		add_list(sum, "parameters", c->parameters, c->parameters_count);
+	if (c->config) {
+		add_list(sum, "config", c->config->options, c->config->options_count);
+		if (!add_file(sum, "config.good", c->config->good, error) ||
+		    !add_file(sum, "config.bad", c->config->bad, error))
+			return false;
+	}
+	for (unsigned i = 0; i < c->relations_count; i++) {
+		const CampaignRelation *r = &c->relations[i];
+		add(sum, "relation", r->candidate);
+		add_list(sum, "depends", r->depends, r->depends_count);
+		add_list(sum, "conflicts", r->conflicts, r->conflicts_count);
+	}
+	return !c->history || add_history(sum, c->history, error);
+}
+
+void campaign_extend_digest(Campaign *c, unsigned first)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	add(sum, "digest", c->digest);
+	for (unsigned i = first; i < c->candidates_count; i++) {
+		const Candidate *k = &c->candidates[i];
+		add(sum, "name", k->name);
+		add(sum, "text", k->text);
+		add_number(sum, "depends", k->depends);
+		add_number(sum, "conflicts", k->conflicts);
+		for (unsigned p = 0; p < k->parents_count; p++)
+			add_number(sum, "parent", k->parents[p]);
+	}
+	g_free(c->digest);
+	c->digest = g_strdup(g_checksum_get_string(sum));
 }
 
 static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
@@ -136,7 +189,8 @@ bool campaign_compute_digest(Campaign *c, GError **error)
 	if (!add_recipe(sum, c->base, error) ||
 	    !add_files(sum, "fragments", c->fragments, c->fragments_count, error) ||
 	    !add_patches(sum, "fixtures", c->series, c->fixtures, c->fixtures_count, error) ||
-	    !add_patches(sum, "candidates", c->series, c->candidates, c->candidates_count, error))
+	    !add_patches(sum, "candidates", c->series, c->patches, c->patches_count, error) ||
+	    !add_others(sum, c, error))
 		return false;
 	add_number(sum, "targets", c->target_names_count);
 	for (unsigned i = 0; i < c->target_names_count; i++)

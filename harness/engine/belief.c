@@ -113,9 +113,10 @@ static json_t *details(Engine *e, const SearchVerdict *v)
 	g_autofree SearchHypothesis *best = search_ranking(e->search, LISTED, &n);
 	json_t *untestable = json_array();
 	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
-		json_array_append_new(
-			untestable, json_pack("{s:s, s:f}", "candidate", e->campaign->candidates[i],
-					      "probability", search_poison(e->search, i)));
+		json_array_append_new(untestable,
+				      json_pack("{s:s, s:f}", "candidate",
+						e->campaign->candidates[i].name, "probability",
+						search_poison(e->search, i)));
 	return json_pack("{s:o, s:o, s:o, s:{s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f}}, s:b, s:i, s:o}",
 			 "leading", hypothesis(e, &v->leading), "ranking", ranking(e, best, n),
 			 "marginals", marginals(e), "rates", "q", "mean", r->q_mean, "low",

@@ -78,20 +78,8 @@ void engine_add_kernel(Engine *e, const StoreBuild *b)
 
 bool engine_start_build(Engine *e, SearchMask mask, bool clean, bool launcher, GError **error)
 {
-	const Campaign *c = e->campaign;
 	g_autofree char *name = g_strdup_printf("%04u-build", e->next_build++);
-	g_autoptr(json_t) request = json_pack("{s:i, s:s, s:o}", "format", 1, "recipe",
-					      c->base->path, "fragments", json_array());
-	for (unsigned i = 0; i < c->fragments_count; i++)
-		json_array_append_new(json_object_get(request, "fragments"),
-				      kx_json_text(c->fragments[i]));
-	json_t *fixtures = json_array();
-	for (unsigned i = 0; i < c->fixtures_count && !launcher; i++)
-		json_array_append_new(fixtures, kx_json_text(c->fixtures[i]));
-	if (!launcher)
-		json_object_set_new(request, "series", kx_json_text(c->series->path));
-	json_object_set_new(request, "fixtures", fixtures);
-	json_object_set_new(request, "candidates", engine_names_of(e, launcher ? 0 : mask));
+	g_autoptr(json_t) request = engine_build_request(e->campaign, mask, launcher);
 	json_object_set_new(request, "clean", json_boolean(clean));
 	json_object_set_new(request, "sandbox", json_boolean(!e->options->no_sandbox));
 	json_object_set_new(request, "cache", kx_json_text(e->options->cache));

@@ -11,15 +11,14 @@ static GPtrArray *candidate_records(const Campaign *c)
 {
 	GPtrArray *out = g_ptr_array_new_with_free_func((GDestroyNotify)store_candidate_free);
 	for (unsigned i = 0; i < c->candidates_count; i++) {
-		const Patch *p = series_find(c->series, c->candidates[i]);
+		const Candidate *from = &c->candidates[i];
+		const Patch *p =
+			from->kind == CANDIDATE_PATCH ? series_find(c->series, from->text) : NULL;
 		StoreCandidate *k = g_new0(StoreCandidate, 1);
-		k->name = g_strdup(c->candidates[i]);
-		k->title = g_strdup(p && p->title ? p->title : "");
+		k->name = g_strdup(from->name);
+		k->title = g_strdup(from->title ? from->title : "");
 		k->file = g_strdup(p && p->file ? p->file : "");
-		for (unsigned d = 0; p && d < p->depends_count; d++)
-			for (unsigned j = 0; j < c->candidates_count; j++)
-				if (g_str_equal(p->depends[d], c->candidates[j]))
-					k->depends |= (uint64_t)1 << j;
+		k->depends = from->depends;
 		g_ptr_array_add(out, k);
 	}
 	return out;

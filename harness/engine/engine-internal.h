@@ -8,13 +8,6 @@
 #include "search/search.h"
 #include "store/store.h"
 
-/* What applies with what (matrix.c): masks over the campaign's candidates. */
-typedef struct {
-	uint64_t *depends; /* one per candidate */
-	GArray *conflicts; /* of uint64_t: sets, usually pairs, that do not apply together */
-	json_t *document;  /* as computed; NULL: it was not */
-} EngineMatrix;
-
 /* ---- kernels that were built (builds.c) ---- */
 
 /* The newest usable result of building one variant in one way. */
@@ -104,7 +97,6 @@ struct Engine {
 	GError *error; /* why it stops */
 
 	Search *search;
-	EngineMatrix matrix;
 	SearchExperiment next; /* what the present job is for */
 	GPtrArray *kernels;    /* EngineKernel */
 	EngineKernel *launcher;
@@ -158,11 +150,22 @@ void engine_schedule(Engine *e, double delay_s);
 void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what);
 void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
 
-/* names.c, snapshot.c: "a + b", "no candidate" for 0; new string */
+/* space.c: "a + b", "no candidate" for 0; of a history the commit and its subject; new string */
 char *engine_set_name(const Engine *e, SearchMask mask);
+json_t *engine_names_of(const Engine *e, SearchMask mask);
+char *engine_commit_name(const Candidate *k);
+/* The part of a variant that is compiled: without boot parameters. Two variants with the same one
+ * have one kernel. */
+SearchMask engine_compiled(const Campaign *c, SearchMask mask);
+/* The build request of a variant without `clean`, `sandbox` and `cache`; the launcher's is the base
+ * by itself. */
+json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher);
+/* The campaign's kernel parameters and those of the variant; new string. */
+char *engine_cmdline(const Campaign *c, SearchMask mask);
+
+/* names.c, snapshot.c */
 char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h);
 const char *engine_hypothesis_kind(SearchHypothesisKind kind);
-json_t *engine_names_of(const Engine *e, SearchMask mask);
 json_t *engine_snapshot(const Campaign *c);
 
 /* Document "environment": what the trials ran on. `machine`: as a boot job describes its target, or

@@ -200,9 +200,6 @@ static void clear(Engine *e)
 	g_clear_handle_id(&e->cancel_source, g_source_remove);
 	g_clear_handle_id(&e->heartbeat_source, g_source_remove);
 	search_free(e->search);
-	g_free(e->matrix.depends);
-	g_clear_pointer(&e->matrix.conflicts, g_array_unref);
-	json_decref(e->matrix.document);
 	g_free(e->machine);
 	g_free(e->top);
 	g_array_unref(e->boot_s);

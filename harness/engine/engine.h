@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "campaign/campaign.h"
+#include "search/search.h"
 #include "store/store.h"
 
 typedef enum {
@@ -82,3 +83,20 @@ typedef struct {
  * budget ended it and there is a larger one now; else a new one. Catches SIGINT, SIGTERM, SIGHUP
  * (kx_catch_signals). Returns with no child left. */
 int engine_run(const Campaign *c, const EngineOptions *options, GError **error);
+
+/* ---- a campaign as a search problem (space.c) ---- */
+
+/* `problem` points to the rest and to the campaign. */
+typedef struct {
+	SearchProblem problem;
+	const char **names;
+	double *weights;
+	SearchMask *depends;
+	GArray *conflicts; /* of SearchMask */
+} EngineProblem;
+
+/* All candidates are known (campaign_expand). `matrix`: as EngineOptions.matrix gives it, or NULL
+ * for what is declared only. What is in *ret before is lost; engine_problem_clear() frees it. */
+bool engine_problem(const Campaign *c, const json_t *matrix, EngineProblem *ret, GError **error);
+void engine_problem_clear(EngineProblem *p);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EngineProblem, engine_problem_clear)

@@ -12,18 +12,6 @@ int engine_outcome(const char *name)
 	return -1;
 }
 
-char *engine_set_name(const Engine *e, SearchMask mask)
-{
-	GString *s = g_string_new(NULL);
-	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
-		if (mask >> i & 1)
-			g_string_append_printf(s, "%s%s", s->len ? " + " : "",
-					       e->campaign->candidates[i]);
-	if (!s->len)
-		g_string_append(s, "no candidate");
-	return g_string_free(s, FALSE);
-}
-
 const char *engine_hypothesis_kind(SearchHypothesisKind kind)
 {
 	switch (kind) {
@@ -47,13 +35,4 @@ char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h)
 	default:
 		return g_strdup(cures ? "the base does not fault" : "the base faults by itself");
 	}
-}
-
-json_t *engine_names_of(const Engine *e, SearchMask mask)
-{
-	json_t *out = json_array();
-	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
-		if (mask >> i & 1)
-			json_array_append_new(out, kx_json_text(e->campaign->candidates[i]));
-	return out;
 }

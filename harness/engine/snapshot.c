@@ -18,6 +18,14 @@ static json_t *optional(const char *text)
 	return text ? kx_json_text(text) : json_null();
 }
 
+static json_t *candidates(const Campaign *c)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		json_array_append_new(out, kx_json_text(c->candidates[i].name));
+	return out;
+}
+
 static json_t *snapshot_targets(const Campaign *c)
 {
 	json_t *out = json_array();
@@ -42,14 +50,14 @@ static json_t *snapshot_oracle(const OracleConfig *o)
 
 json_t *engine_snapshot(const Campaign *c)
 {
-	json_t *out = json_pack("{s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-				optional(c->path), "base", "name", optional(c->base->name), "title",
-				optional(c->base->title), "recipe", optional(c->base->path),
-				"series", optional(c->series->path), "fragments",
-				list(c->fragments, c->fragments_count), "fixtures",
-				list(c->fixtures, c->fixtures_count), "candidates",
-				list(c->candidates, c->candidates_count), "targets",
-				snapshot_targets(c), "oracle", snapshot_oracle(c->oracle));
+	json_t *out =
+		json_pack("{s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+			  optional(c->path), "base", "name", optional(c->base->name), "title",
+			  optional(c->base->title), "recipe", optional(c->base->path), "series",
+			  optional(c->series ? c->series->path : NULL), "fragments",
+			  list(c->fragments, c->fragments_count), "fixtures",
+			  list(c->fixtures, c->fixtures_count), "candidates", candidates(c),
+			  "targets", snapshot_targets(c), "oracle", snapshot_oracle(c->oracle));
 	json_t *rest = json_pack(
 		"{s:o, s:s, s:f, s:I, s:i, s:{s:i, s:f, s:i}}", "cmdline", optional(c->cmdline),
 		"mode", c->mode == BOOT_COLD ? "cold" : "kexec", "confidence", c->search.confidence,

@@ -138,7 +138,11 @@ static char **strv_of(char *const *list, unsigned count)
 json_t *check_matrix(const Campaign *c, const char *cache, GError **error)
 {
 	g_auto(GStrv) fixtures = strv_of(c->fixtures, c->fixtures_count);
-	g_auto(GStrv) candidates = strv_of(c->candidates, c->candidates_count);
+	g_autoptr(GStrvBuilder) patches = g_strv_builder_new();
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		if (c->candidates[i].kind == CANDIDATE_PATCH)
+			g_strv_builder_add(patches, c->candidates[i].text);
+	g_auto(GStrv) candidates = g_strv_builder_end(patches);
 	return kernel_apply_matrix(cache, c->base, c->series, (const char *const *)fixtures,
 				   (const char *const *)candidates, error);
 }
@@ -147,6 +151,8 @@ static void check_patches(Check *k)
 {
 	const Campaign *c = k->campaign;
 	g_autoptr(GError) error = NULL;
+	if (!c->series)
+		return;
 	k->result->matrix = check_matrix(c, k->options->cache, &error);
 	if (!k->result->matrix) {
 		check_add(k, "patches", CHECK_BAD, c->series->name, g_strdup(error->message));

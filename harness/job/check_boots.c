@@ -104,8 +104,8 @@ static json_t *strings(char *const *list, unsigned count)
 static json_t *build_request(const Check *k, bool fixtures)
 {
 	const Campaign *c = k->campaign;
-	return json_pack("{s:i s:s s:s s:o s:o s:[] s:b s:b s:s}", "format", 1, "recipe",
-			 c->base->path, "series", c->series->path, "fragments",
+	return json_pack("{s:i s:s s:s* s:o s:o s:[] s:b s:b s:s}", "format", 1, "recipe",
+			 c->base->path, "series", c->series ? c->series->path : NULL, "fragments",
 			 strings(c->fragments, c->fragments_count), "fixtures",
 			 strings(c->fixtures, fixtures ? c->fixtures_count : 0), "candidates",
 			 "clean", 0, "sandbox", k->options->sandbox, "cache", k->options->cache);

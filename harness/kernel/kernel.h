@@ -27,7 +27,13 @@ typedef struct {
 	const Series *series;	       /* NULL when both lists are empty */
 	const char *const *fixtures;   /* names in the series; NULL: none */
 	const char *const *candidates; /* applied after the fixtures, in the series' order */
+	const char *commit;	       /* full hash: the tree of this commit of a history, with the
+					  fixtures on top, in place of the base's; NULL: the base */
+	const char *config_file;       /* a .config that is the starting point in place of the
+					  recipe's defconfig and fragments; NULL: these */
 	const char *const *fragments;  /* kconfig fragments added to the recipe's; NULL: none */
+	const char *const *config;     /* settings after all fragments, "USB_PCI=n"; each must be
+					  taken, else the variant is unbuildable; NULL: none */
 	bool clean;		       /* nothing from earlier builds: empty object folder */
 	bool sandbox;		       /* false: the compiler runs with our rights */
 	unsigned jobs;		       /* make -j; 0: number of processors */
@@ -77,6 +83,46 @@ bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFu
 json_t *kernel_apply_matrix(const char *cache, const Recipe *recipe, const Series *series,
 			    const char *const *fixtures, const char *const *candidates,
 			    GError **error);
+
+/* ---- candidates that only the source can tell ---- */
+
+/* A commit of a history; number k is k - 1 in the array, 0 is the start of the range. */
+typedef struct {
+	char *id, *short_id; /* full hash, and as git shortens it */
+	char *subject;
+	guint *parents; /* their numbers, each smaller than its own; what lies outside is 0 */
+	guint parents_count;
+	char **paths; /* that it touches */
+} KernelCommit;
+typedef struct {
+	char *start;	    /* full hash of number 0 */
+	GPtrArray *commits; /* KernelCommit, ancestors first; the last one is the range's end */
+} KernelHistory;
+void kernel_history_free(KernelHistory *h);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelHistory, kernel_history_free)
+/* The commits of a campaign's history in the repository of the recipe's source; a history made of
+ * a series is committed there first, the same hashes each time. Prepares the source. KX_ERROR_INPUT
+ * when there is no such revision or the range is empty. */
+KernelHistory *kernel_history(const char *cache, const Recipe *recipe,
+			      const CampaignHistory *history, KernelStepFunc step, gpointer user,
+			      GError **error);
+
+/* A difference of two configurations that can be made by itself or with what it depends on. */
+typedef struct {
+	char *text;	/* the settings, a blank between two: "USB_PCI=n" */
+	guint *depends; /* indices of the differences that it needs directly */
+	guint depends_count;
+} KernelOption;
+void kernel_option_free(KernelOption *o);
+/* What turns the .config file `from` into `to` on this source (KernelOption; g_ptr_array_unref),
+ * closed under Kconfig's dependencies; symbols that Kconfig sets by itself are left out. Prepares
+ * the source. */
+GPtrArray *kernel_config_options(const char *cache, const Recipe *recipe, const char *from,
+				 const char *to, bool sandbox, KernelStepFunc step, gpointer user,
+				 GError **error);
+
+/* The paths that a patch touches (g_strfreev). */
+char **kernel_touched_paths(const Patch *p, GError **error);
 
 /* ---- what `kexsect check` asks ---- */
 

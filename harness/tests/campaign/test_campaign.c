@@ -174,8 +174,9 @@ static void test_good(void **state)
 	assert_under_root(c->fragments[0], "kernels/fragments/more.config");
 	/* in the order of the series, not of the campaign file */
 	assert_int_equal(c->candidates_count, 2);
-	assert_string_equal(c->candidates[0], "early");
-	assert_string_equal(c->candidates[1], "late");
+	assert_string_equal(c->candidates[0].name, "early");
+	assert_string_equal(c->candidates[1].name, "late");
+	assert_int_equal(c->candidates[1].depends, 1);
 
 	assert_string_equal(c->base->source.debian, "linux-source-6.1");
 	assert_string_equal(c->base->arch, "x86_64");
@@ -224,7 +225,7 @@ static void test_defaults(void **state)
 	if (!c)
 		fail_msg("%s", error->message);
 	assert_int_equal(c->candidates_count, 3);
-	assert_string_equal(c->candidates[2], "other");
+	assert_string_equal(c->candidates[2].name, "other");
 	assert_true(c->search.confidence > 0.989 && c->search.confidence < 0.991);
 	assert_int_equal(c->search.seed, 1);
 	assert_int_equal(c->search.max_culprits, 3);

@@ -18,6 +18,14 @@ static unsigned copy_list(const json_t *from, const char *key, char ***ret)
 	return g_strv_length(*ret);
 }
 
+static uint64_t masks_of(const Series *s, char *const *names, unsigned n)
+{
+	uint64_t set = 0;
+	for (unsigned i = 0; i < n; i++)
+		set |= (uint64_t)1 << (series_find(s, names[i]) - s->patches);
+	return set;
+}
+
 static void make_series(Campaign *c, Series *s, const json_t *world)
 {
 	size_t i;
@@ -26,7 +34,7 @@ static void make_series(Campaign *c, Series *s, const json_t *world)
 	s->path = (char *)"/lab/series.yaml";
 	s->patches_count = c->candidates_count = (unsigned)json_array_size(all);
 	s->patches = g_new0(Patch, s->patches_count);
-	c->candidates = g_new0(char *, s->patches_count + 1);
+	c->candidates = g_new0(Candidate, s->patches_count + 1);
 	json_array_foreach (all, i, one) {
 		Patch *p = &s->patches[i];
 		p->name = g_strdup(kx_json_str(one, "name"));
@@ -34,7 +42,13 @@ static void make_series(Campaign *c, Series *s, const json_t *world)
 		p->file = g_strdup_printf("/lab/%s.patch", p->name);
 		p->depends_count = copy_list(one, "depends", &p->depends);
 		p->conflicts_count = copy_list(one, "conflicts", &p->conflicts);
-		c->candidates[i] = g_strdup(p->name);
+	}
+	json_array_foreach (all, i, one) {
+		const Patch *p = &s->patches[i];
+		Candidate *k = &c->candidates[i];
+		*k = (Candidate){.name = p->name, .title = p->title, .text = p->name, .weight = 1};
+		k->depends = masks_of(s, p->depends, p->depends_count);
+		k->conflicts = masks_of(s, p->conflicts, p->conflicts_count);
 	}
 }
 
@@ -49,7 +63,7 @@ static void free_series(Campaign *c, Series *s)
 		g_strfreev(p->conflicts);
 	}
 	g_free(s->patches);
-	g_strfreev(c->candidates);
+	g_free(c->candidates);
 }
 
 static bool finished(Store *store, const StoreCampaign *run, gpointer user, GError **error)

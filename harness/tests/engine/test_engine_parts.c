@@ -13,7 +13,7 @@
 typedef struct {
 	Engine e;
 	Campaign campaign;
-	char *names[3];
+	Candidate candidates[3];
 	Lab *lab;
 } Fixture;
 
@@ -21,10 +21,10 @@ static int setup(void **state)
 {
 	Fixture *f = g_new0(Fixture, 1);
 	lab_setup((void **)&f->lab);
-	f->names[0] = (char *)"a";
-	f->names[1] = (char *)"b";
-	f->names[2] = (char *)"c";
-	f->campaign.candidates = f->names;
+	f->candidates[0].name = (char *)"a";
+	f->candidates[1].name = (char *)"b";
+	f->candidates[2].name = (char *)"c";
+	f->campaign.candidates = f->candidates;
 	f->campaign.candidates_count = 3;
 	f->e.campaign = &f->campaign;
 	f->e.began_us = g_get_monotonic_time();

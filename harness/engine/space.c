@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a variant is, in each kind of campaign: its name, the kernel that is compiled for it, its
+ * command line; and the search problem of a campaign. Nowhere else is it known what the bits of a
+ * variant mean. */
+#include "engine/engine-internal.h"
+
+#include "base/error.h"
+
+#define BIT(i) ((uint64_t)1 << (i))
+
+/* ---- names ---- */
+
+char *engine_commit_name(const Candidate *k)
+{
+	return k->title && *k->title ? g_strdup_printf("%s (%s)", k->name, k->title)
+				     : g_strdup(k->name);
+}
+
+char *engine_set_name(const Engine *e, SearchMask mask)
+{
+	const Campaign *c = e->campaign;
+	if (c->history)
+		return mask == 0		     ? g_strdup("the start of the range")
+		       : mask <= c->candidates_count ? engine_commit_name(&c->candidates[mask - 1])
+						     : g_strdup("?");
+	GString *s = g_string_new(NULL);
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		if (mask & BIT(i))
+			g_string_append_printf(s, "%s%s", s->len ? " + " : "",
+					       c->candidates[i].name);
+	if (!s->len)
+		g_string_append(s, "no candidate");
+	return g_string_free(s, FALSE);
+}
+
+json_t *engine_names_of(const Engine *e, SearchMask mask)
+{
+	const Campaign *c = e->campaign;
+	json_t *out = json_array();
+	if (c->history && mask >= 1 && mask <= c->candidates_count)
+		json_array_append_new(out, kx_json_text(c->candidates[mask - 1].name));
+	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+		if (mask & BIT(i))
+			json_array_append_new(out, kx_json_text(c->candidates[i].name));
+	return out;
+}
+
+/* ---- what a variant is made of ---- */
+
+SearchMask engine_compiled(const Campaign *c, SearchMask mask)
+{
+	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+		if (c->candidates[i].kind == CANDIDATE_PARAMETER)
+			mask &= ~BIT(i);
+	return mask;
+}
+
+/* What the build request of a variant says beside what all of them say. */
+static void put_candidates(const Campaign *c, SearchMask mask, json_t *request)
+{
+	json_t *patches = json_array(), *config = json_array();
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		const Candidate *k = &c->candidates[i];
+		if (!(mask & BIT(i)))
+			continue;
+		if (k->kind == CANDIDATE_PATCH)
+			json_array_append_new(patches, kx_json_text(k->text));
+		if (k->kind != CANDIDATE_CONFIG)
+			continue;
+		g_auto(GStrv) settings = candidate_settings(k->text, NULL);
+		for (char **s = settings; s && *s; s++)
+			json_array_append_new(config, kx_json_text(*s));
+	}
+	json_object_set_new(request, "candidates", patches);
+	if (json_array_size(config))
+		json_object_set(request, "config", config);
+	json_decref(config);
+}
+
+static json_t *list(char *const *items, unsigned n)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(out, kx_json_text(items[i]));
+	return out;
+}
+
+json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
+{
+	json_t *request = json_pack("{s:i, s:s, s:o}", "format", 1, "recipe", c->base->path,
+				    "fragments", list(c->fragments, c->fragments_count));
+	const char *from, *to;
+	if (launcher) {
+		json_object_set_new(request, "fixtures", json_array());
+		json_object_set_new(request, "candidates", json_array());
+		return request;
+	}
+	if (c->series)
+		json_object_set_new(request, "series", kx_json_text(c->series->path));
+	json_object_set_new(request, "fixtures", list(c->fixtures, c->fixtures_count));
+	if (campaign_config_pair(c, &from, &to))
+		json_object_set_new(request, "config_file", kx_json_text(from));
+	if (!c->history)
+		put_candidates(c, mask, request);
+	else if (mask)
+		json_object_set_new(request, "commit", kx_json_text(c->candidates[mask - 1].text));
+	else
+		json_object_set_new(request, "commit", kx_json_text(c->history_start));
+	return request;
+}
+
+char *engine_cmdline(const Campaign *c, SearchMask mask)
+{
+	GString *s = g_string_new(c->cmdline);
+	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+		if (mask & BIT(i) && c->candidates[i].kind == CANDIDATE_PARAMETER)
+			g_string_append_printf(s, "%s%s", s->len ? " " : "", c->candidates[i].text);
+	return g_string_free(s, FALSE);
+}
+
+/* ---- the search problem ---- */
+
+static int index_of(const Campaign *c, const char *patch)
+{
+	for (unsigned i = 0; patch && i < c->candidates_count; i++)
+		if (c->candidates[i].kind == CANDIDATE_PATCH &&
+		    g_str_equal(c->candidates[i].text, patch))
+			return (int)i;
+	return -1;
+}
+
+static void add_conflict(EngineProblem *p, SearchMask set)
+{
+	for (guint i = 0; i < p->conflicts->len; i++)
+		if (g_array_index(p->conflicts, SearchMask, i) == set)
+			return;
+	g_array_append_val(p->conflicts, set);
+}
+
+/* What the campaign and the series say; with a computed matrix it is added to that. */
+static void add_declared(const Campaign *c, EngineProblem *p)
+{
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		p->depends[i] |= c->candidates[i].depends;
+		for (unsigned k = i + 1; k < c->candidates_count; k++)
+			if (c->candidates[i].conflicts & BIT(k))
+				add_conflict(p, BIT(i) | BIT(k));
+	}
+}
+
+static bool applies_alone(const json_t *doc, const char *name)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach (json_object_get(doc, "alone"), i, one)
+		if (g_strcmp0(kx_json_str(one, "name"), name) == 0)
+			return g_strcmp0(kx_json_str(one, "result"), "ok") == 0;
+	return true;
+}
+
+/* A candidate that applies to nothing is left to the build job, which says why. */
+static void add_computed(const Campaign *c, const json_t *matrix, EngineProblem *p)
+{
+	size_t i;
+	json_t *pair;
+	json_array_foreach (json_object_get(matrix, "pairs"), i, pair) {
+		const char *names[2] = {kx_json_str(pair, "a"), kx_json_str(pair, "b")};
+		const char *result = kx_json_str(pair, "result");
+		int a = index_of(c, names[0]), b = index_of(c, names[1]);
+		if (a < 0 || b < 0 || a == b || !result)
+			continue;
+		bool a_alone = applies_alone(matrix, names[0]);
+		bool b_alone = applies_alone(matrix, names[1]);
+		if (g_str_equal(result, "conflict") && a_alone && b_alone)
+			add_conflict(p, BIT(a) | BIT(b));
+		/* The one that does not apply without the other needs it. */
+		if (g_str_equal(result, "depends") && !a_alone && b_alone)
+			p->depends[a] |= BIT(b);
+		if (g_str_equal(result, "depends") && a_alone && !b_alone)
+			p->depends[b] |= BIT(a);
+	}
+}
+
+void engine_problem_clear(EngineProblem *p)
+{
+	g_free(p->names);
+	g_free(p->weights);
+	g_free(p->depends);
+	g_clear_pointer(&p->conflicts, g_array_unref);
+	*p = (EngineProblem){0};
+}
+
+bool engine_problem(const Campaign *c, const json_t *matrix, EngineProblem *ret, GError **error)
+{
+	unsigned n = c->candidates_count;
+	if (!n) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: there are no candidates",
+			    c->path);
+		return false;
+	}
+	*ret = (EngineProblem){.names = g_new0(const char *, n),
+			       .weights = g_new0(double, n),
+			       .depends = g_new0(SearchMask, n),
+			       .conflicts = g_array_new(FALSE, FALSE, sizeof(SearchMask))};
+	for (unsigned i = 0; i < n; i++) {
+		ret->names[i] = c->candidates[i].name;
+		ret->weights[i] = c->candidates[i].weight;
+	}
+	if (matrix)
+		add_computed(c, matrix, ret);
+	add_declared(c, ret);
+	ret->problem = (SearchProblem){
+		.n = n,
+		.names = ret->names,
+		.weights = ret->weights,
+		.depends = ret->depends,
+		.conflicts = (const SearchMask *)(void *)ret->conflicts->data,
+		.n_conflicts = ret->conflicts->len,
+		.effect = c->effect == EFFECT_CURES ? SEARCH_CURES : SEARCH_CAUSES,
+		.max_size = c->search.max_culprits,
+		.confidence = c->search.confidence,
+		.mode = c->mode == BOOT_COLD ? SEARCH_COLD : SEARCH_KEXEC,
+		.seed = c->search.seed,
+	};
+	return true;
+}
