@@ -135,7 +135,7 @@ static void test_expand_errors(void **state)
 					  "parameters: [quiet]\n"
 					  "relations: [{candidate: quiet, depends: [y]}]\n");
 	assert_false(campaign_expand(e, found(1, CANDIDATE_CONFIG, other), 1, &error));
-	assert_non_null(strstr(error->message, "no candidate 'y' here. Known: quiet, x."));
+	assert_non_null(strstr(error->message, "no candidate 'y' here."));
 }
 
 int main(void)
