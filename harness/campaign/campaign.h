@@ -88,6 +88,8 @@ const Patch *series_find(const Series *s, const char *name);
 typedef enum { TARGET_LIBVIRT } TargetDriver;
 typedef enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG } TargetAccel;
 typedef enum { LAUNCHER_SAVED, LAUNCHER_FRESH } LauncherStart;
+typedef enum { RECORD_NONE, RECORD_AMD } TargetRecord;
+typedef enum { DETERMINISM_NONE, DETERMINISM_ICOUNT } TargetDeterminism;
 
 typedef struct {
 	char *uri;	   /* NULL: qemu:///embed with a folder of its own */
@@ -98,6 +100,11 @@ typedef struct {
 	unsigned memory_mib, vcpus; /* default 512 and 2 */
 	char **qemu_args;	    /* added to QEMU's command line, one argument per entry */
 	unsigned qemu_args_count;
+	TargetRecord iommu_record; /* what the emulator says of refused DMA is a fault source */
+	unsigned record_lines;	   /* so many lines of it are kept for each boot; default 20000 */
+	TargetDeterminism determinism;
+	unsigned icount_shift; /* an instruction takes 2^shift ns of the machine's time; default 3
+				*/
 } TargetVm;
 
 typedef struct {

@@ -148,6 +148,10 @@ static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 	add_number(sum, "memory_mib", t->vm.memory_mib);
 	add_number(sum, "vcpus", t->vm.vcpus);
 	add_list(sum, "qemu_args", t->vm.qemu_args, t->vm.qemu_args_count);
+	if (t->vm.iommu_record)
+		add_number(sum, "iommu_record", t->vm.iommu_record);
+	if (t->vm.determinism)
+		add_number(sum, "icount", 1 + t->vm.icount_shift);
 	add(sum, "launcher.cmdline", t->launcher.cmdline);
 	add_number(sum, "launcher.start", t->launcher.start);
 	add_number(sum, "launcher.jitter_us", t->launcher.jitter_us);

@@ -7,6 +7,9 @@
 static const cyaml_strval_t drivers[] = {{"libvirt", TARGET_LIBVIRT}};
 static const cyaml_strval_t accels[] = {
 	{"auto", ACCEL_AUTO}, {"kvm", ACCEL_KVM}, {"tcg", ACCEL_TCG}};
+static const cyaml_strval_t records[] = {{"none", RECORD_NONE}, {"amd", RECORD_AMD}};
+static const cyaml_strval_t determinisms[] = {{"none", DETERMINISM_NONE},
+					      {"icount", DETERMINISM_ICOUNT}};
 static const cyaml_strval_t starts[] = {{"saved", LAUNCHER_SAVED}, {"fresh", LAUNCHER_FRESH}};
 
 #define OPTIONAL_STRING(key, type, member)                                                         \
@@ -26,6 +29,10 @@ static const cyaml_schema_field_t vm_fields[] = {
 	OPTIONAL_UINT("vcpus", TargetVm, vcpus),
 	CYAML_FIELD_SEQUENCE("qemu_args", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetVm,
 			     qemu_args, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	OPTIONAL_ENUM("iommu_record", TargetVm, iommu_record, records),
+	OPTIONAL_UINT("record_lines", TargetVm, record_lines),
+	OPTIONAL_ENUM("determinism", TargetVm, determinism, determinisms),
+	OPTIONAL_UINT("icount_shift", TargetVm, icount_shift),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t launcher_fields[] = {
@@ -71,15 +78,40 @@ void target_config_free(TargetConfig *t)
 	kx_yaml_free(&target_schema, t);
 }
 
+/* The machine's time counts instructions: one processor, and not the host's. */
+static bool check_determinism(const TargetConfig *t, GError **error)
+{
+	const TargetVm *vm = &t->vm;
+	if (vm->determinism == DETERMINISM_NONE)
+		return true;
+	if (vm->accel == ACCEL_KVM)
+		return campaign_error(
+			error, t->path, "vm.accel",
+			"determinism: icount needs an emulated processor: accel: tcg");
+	if (vm->vcpus > 1)
+		return campaign_error(error, t->path, "vm.vcpus",
+				      "determinism: icount needs one processor, found %u",
+				      vm->vcpus);
+	return true;
+}
+
 static bool check_vm(TargetConfig *t, GError **error)
 {
 	TargetVm *vm = &t->vm;
 	campaign_default(&vm->cpu, "max");
 	if (!campaign_check_range(t->path, "vm.memory_mib", vm->memory_mib, 64, 1 << 20, error) ||
-	    !campaign_check_range(t->path, "vm.vcpus", vm->vcpus, 1, 256, error))
+	    !campaign_check_range(t->path, "vm.vcpus", vm->vcpus, 1, 256, error) ||
+	    !campaign_check_range(t->path, "vm.record_lines", vm->record_lines, 100, 1e6, error) ||
+	    !campaign_check_range(t->path, "vm.icount_shift", vm->icount_shift, 0, 10, error) ||
+	    !check_determinism(t, error))
 		return false;
 	vm->memory_mib = vm->memory_mib ? vm->memory_mib : 512;
-	vm->vcpus = vm->vcpus ? vm->vcpus : 2;
+	vm->vcpus = vm->vcpus ? vm->vcpus : vm->determinism == DETERMINISM_ICOUNT ? 1 : 2;
+	vm->record_lines = vm->record_lines ? vm->record_lines : 20000;
+	if (!campaign_given(t->path, "vm.icount_shift"))
+		vm->icount_shift = 3;
+	if (vm->determinism == DETERMINISM_ICOUNT)
+		vm->accel = ACCEL_TCG;
 	return campaign_lookup_into(t->path, "vm.domain_xml", &vm->domain_xml, "configs/targets",
 				    ".xml", error);
 }

@@ -173,7 +173,9 @@ static void take_fault(const Fault *fault, gpointer user)
 	const OracleLine *l = LINE(j->lines, at);
 	const char *region;
 	OracleFault f = {
-		.source = l->kmsg ? "kmsg" : "console",
+		.source = l->emulator ? "emulator"
+			  : l->kmsg   ? "kmsg"
+				      : "console",
 		.in_window = j->result->window_opened && at >= j->from && at < j->to,
 		.device_matches = oracle_rules_device(j->rules, fault),
 		.address_matches = oracle_rules_address(j->rules, fault, &region),
@@ -182,7 +184,9 @@ static void take_fault(const Fault *fault, gpointer user)
 		   f.address_matches;
 	m->faults += f.counts;
 	m->outside += fault->kind == FAULT_KIND_FAULT && !f.counts;
-	if (j->result->window_opened && at >= j->from) {
+	/* a record that stands for more than itself: those count as it does */
+	bool more = fault->kind != FAULT_KIND_FAULT || f.counts;
+	if (more && j->result->window_opened && at >= j->from) {
 		m->suppressed += fault->suppressed;
 		j->in_window_suppressed += f.in_window ? fault->suppressed : 0;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "base/emulator_record.h"
 #include "oracle/oracle-internal.h"
 
 #define LINE(array, i) (&g_array_index(array, OracleLine, i))
@@ -41,6 +42,7 @@ GArray *oracle_lines_split(const char *bytes, size_t len, uint64_t first_number)
 			.timed = f.time_us >= 0,
 			.echo = f.echo,
 		};
+		l.emulator = starts(&l, EMULATOR_RECORD_PREFIX);
 		if (!f.extra)
 			g_array_append_val(lines, l);
 		p += n + 1;
@@ -247,6 +249,75 @@ static void number_copy(GArray *kmsg)
 		LINE(kmsg, i)->seq = first + i;
 }
 
+/* ---- with the emulator's record ---- */
+
+static bool has_emulator(const GArray *console, guint from, guint to)
+{
+	for (guint i = from; i < to; i++)
+		if (LINE(console, i)->emulator)
+			return true;
+	return false;
+}
+
+static GHashTable *count_console(const GArray *console, guint from, guint to)
+{
+	GHashTable *counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GString) scratch = g_string_new(NULL);
+	for (guint i = from; i < to; i++) {
+		const OracleLine *l = LINE(console, i);
+		if (l->emulator)
+			continue;
+		FaultLine f = {.text = l->text, .len = l->text_len, .seq = -1};
+		fault_line_clean(&f, scratch);
+		g_strchomp(scratch->str);
+		count_up(counts,
+			 key_of(l->timed ? l->time_us : -1, scratch->str, strlen(scratch->str)));
+	}
+	return counts;
+}
+
+/* The records that the console did not show. */
+static GArray *missing_records(const GArray *console, guint from, guint to, const GArray *kmsg)
+{
+	GArray *missing = g_array_new(FALSE, FALSE, sizeof(OracleLine));
+	g_autoptr(GHashTable) counts = count_console(console, from, to);
+	g_autoptr(GString) scratch = g_string_new(NULL);
+	gint64 last = from < to ? LINE(console, to - 1)->time_us : -1;
+	for (guint i = 0; i < kmsg->len; i++) {
+		OracleLine l = *LINE(kmsg, i);
+		FaultLine f = {.text = l.text, .len = l.text_len, .seq = l.seq};
+		fault_line_clean(&f, scratch);
+		g_strchomp(scratch->str);
+		g_autofree char *timed = key_of(l.time_us, scratch->str, strlen(scratch->str));
+		g_autofree char *plain = key_of(-1, scratch->str, strlen(scratch->str));
+		if (count_down(counts, timed) || count_down(counts, plain))
+			continue;
+		/* Where the console spoke, it may have said the same in other pieces. */
+		l.mute = l.time_us <= last;
+		g_array_append_val(missing, l);
+	}
+	return missing;
+}
+
+/* What the emulator recorded has its place between lines of the console and nowhere else: so the
+ * console's order counts, and the records add what it does not show. It lost nothing on its way:
+ * the emulator's record holds it byte for byte. */
+static GArray *merge_at_console(const GArray *console, guint from, guint to, const GArray *kmsg)
+{
+	GArray *all = g_array_new(FALSE, FALSE, sizeof(OracleLine));
+	g_autoptr(GArray) missing = missing_records(console, from, to, kmsg);
+	guint m = 0;
+	for (guint i = from; i < to; i++) {
+		const OracleLine *l = LINE(console, i);
+		while (m < missing->len && l->timed && LINE(missing, m)->time_us < l->time_us)
+			g_array_append_val(all, *LINE(missing, m++));
+		g_array_append_val(all, *l);
+	}
+	if (m < missing->len)
+		g_array_append_vals(all, LINE(missing, m), missing->len - m);
+	return all;
+}
+
 GArray *oracle_lines_merge(const GArray *console, guint from, guint to, GArray *kmsg,
 			   bool *ret_complete)
 {
@@ -258,6 +329,14 @@ GArray *oracle_lines_merge(const GArray *console, guint from, guint to, GArray *
 		records |= LINE(kmsg, i)->seq >= 0;
 	}
 	*ret_complete = false;
+	if (has_emulator(console, from, to)) {
+		if (records) {
+			g_autoptr(GArray) gaps = find_gaps(kmsg);
+			*ret_complete = gaps->len == 1;
+		}
+		g_array_unref(all);
+		return merge_at_console(console, from, to, kmsg);
+	}
 	if (!records) {
 		/* Nothing, or a text without numbers and times: it cannot be placed. */
 		if (from < to)

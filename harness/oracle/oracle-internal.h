@@ -34,6 +34,7 @@ typedef struct {
 	bool echo;	 /* of the harness */
 	bool kmsg;	 /* not the console */
 	bool mute;	 /* its faults are known from the other source */
+	bool emulator;	 /* not the console's: the emulator's record */
 } OracleLine;
 
 /* Lines of a source, as an array of OracleLine that points into `bytes`. */

@@ -76,7 +76,8 @@ typedef struct {
 
 typedef struct {
 	uint64_t faults;     /* that count: in the window, device and address as configured */
-	uint64_t suppressed; /* not printed by the kernel, from the window's opening on */
+	uint64_t suppressed; /* not printed by the kernel, or in a record of the emulator beside the
+			      * first: from the window's opening on */
 	uint64_t outside;    /* faults that do not count */
 	gint64 window_us;    /* kernel time from marker to marker; -1: not known */
 } OracleMeasures;
@@ -85,7 +86,8 @@ typedef struct {
  * the window, fault->region the configured address range that it matched. */
 typedef struct {
 	Fault *fault;
-	const char *source; /* "kmsg" or "console": where fault->line counts; static */
+	const char *source; /* "kmsg", "console", or "emulator" (its lines are in the console's
+			     * text): where fault->line counts; static */
 	bool in_window, device_matches, address_matches;
 	bool counts; /* all of these, and kind is FAULT_KIND_FAULT */
 } OracleFault;

@@ -31,7 +31,7 @@ typedef struct Boot {
 	Kmsg *kmsg;
 	AgentLink *link;
 	GRegex *alive_line;
-	int console_fd;
+	TargetLink machine;
 	guint console_source, ping_source, cancel_source;
 	GError *error;
 } Boot;
@@ -51,7 +51,7 @@ static void on_line(const char *line, gint64 us, gpointer user)
 static bool read_console(Boot *b, bool *ret_end)
 {
 	static char buf[READ_SIZE];
-	ssize_t n = read(b->console_fd, buf, sizeof(buf));
+	ssize_t n = target_link_read(&b->machine, buf, sizeof(buf));
 	*ret_end = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 	if (n <= 0)
 		return false;
@@ -222,7 +222,7 @@ static void run_loop(Boot *b)
 
 static void connect_streams(Boot *b, const TargetLink *link)
 {
-	b->console_fd = link->console;
+	b->machine = *link;
 	g_unix_set_fd_nonblocking(link->console, TRUE, NULL);
 	b->console_source =
 		g_unix_fd_add(link->console, G_IO_IN | G_IO_HUP | G_IO_ERR, on_console, b);
@@ -240,7 +240,7 @@ static void connect_streams(Boot *b, const TargetLink *link)
 static void drain_console(Boot *b)
 {
 	bool end = false;
-	for (int i = 0; i < 64 && b->console_source && !end; i++)
+	for (int i = 0; i < 256 && b->console_source && !end; i++)
 		if (!read_console(b, &end))
 			break;
 }
@@ -251,9 +251,9 @@ static void disconnect(Boot *b)
 	g_clear_handle_id(&b->ping_source, g_source_remove);
 	g_clear_handle_id(&b->cancel_source, g_source_remove);
 	g_clear_pointer(&b->link, agent_link_free);
-	if (b->console_fd >= 0)
-		close(b->console_fd);
-	b->console_fd = -1;
+	if (b->machine.console >= 0)
+		close(b->machine.console);
+	b->machine.console = -1;
 }
 
 /* The target's parameters, the boot's, and who it is. */
@@ -323,7 +323,7 @@ static bool compile_alive(Boot *b, GError **error)
 static bool run_boot(Boot *b, TargetResult *r, GError **error)
 {
 	gint64 start = now_us();
-	TargetLink link = {-1, -1, false};
+	TargetLink link = {.console = -1, .agent = -1};
 	if (!start_machine(b, &link, error))
 		return false;
 	watch_init(&b->watch, &b->t->o.config->timeouts, b->spec->identity,
@@ -342,6 +342,7 @@ static bool run_boot(Boot *b, TargetResult *r, GError **error)
 	target_step(b->t, "stop");
 	drain_console(b);
 	b->t->ops->stop(b->t);
+	drain_console(b); /* what a record had kept back until now */
 	if (link.warm && b->watch.end == TARGET_END_LAUNCHER_FAILED)
 		b->t->ops->distrust(b->t);
 	fill_result(b, r);
@@ -354,7 +355,7 @@ bool target_boot(Target *t, const TargetBoot *spec, TargetResult *ret, GError **
 {
 	g_return_val_if_fail(!t->boot, false);
 	gint64 start = now_us();
-	Boot b = {.t = t, .spec = spec, .console_fd = -1};
+	Boot b = {.t = t, .spec = spec, .machine = {.console = -1, .agent = -1}};
 	TargetResult r = {0};
 	b.cmdline = whole_cmdline(t, spec);
 	b.kmsg = kmsg_new(spec->folder);

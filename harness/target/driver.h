@@ -5,6 +5,8 @@
  * with one TargetOps and one line in drivers[] of target.c. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "target/target.h"
 
 /* What the machine is to be started with when it does not come from a saved launcher. */
@@ -15,8 +17,12 @@ typedef struct {
 /* Set by the driver when the machine is there but does not run yet, so that no byte is lost. */
 typedef struct {
 	int console; /* stream of console output; the receiver closes it */
-	int agent;   /* stream to the agent, or -1; the receiver closes it */
-	bool warm;   /* it continues from a running launcher */
+	/* NULL: it is read with read(2). Else `console` only says when it can be read, and this
+	 * reads `source` in its place, with the same results. */
+	ssize_t (*read)(gpointer source, char *buf, gsize size);
+	gpointer source;
+	int agent; /* stream to the agent, or -1; the receiver closes it */
+	bool warm; /* it continues from a running launcher */
 } TargetLink;
 
 /* What the driver itself sees, told through target_notify() from the main context. */
@@ -64,6 +70,9 @@ struct Target {
 };
 
 extern const TargetOps target_libvirt_ops;
+
+/* Reads the console of a link without blocking, as read(2) does. */
+ssize_t target_link_read(const TargetLink *link, char *buf, gsize size);
 
 void target_notify(Target *t, TargetEvent event);
 void target_step(Target *t, const char *step);

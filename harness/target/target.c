@@ -53,6 +53,11 @@ void target_step(Target *t, const char *step)
 		t->o.on_step(step, t->o.user);
 }
 
+ssize_t target_link_read(const TargetLink *link, char *buf, gsize size)
+{
+	return link->read ? link->read(link->source, buf, size) : read(link->console, buf, size);
+}
+
 const char *target_describe(const Target *t)
 {
 	return t->description;

@@ -67,14 +67,38 @@ static void add_devices(GString *s, const DomainSpec *d)
 	add(s, "    <memballoon model='none'/>\n  </devices>\n");
 }
 
+static void add_arg(GString *s, const char *value)
+{
+	add(s, "    <qemu:arg value='%s'/>\n", value);
+}
+
+/* The emulator's log, in place of the console: record/merge.h. Without stamps, which are half of
+ * its bytes. */
+static void add_record(GString *s, const char *path)
+{
+	const char *const args[] = {"-d", RECORD_ITEMS, "-D", path, "-msg", "timestamp=off"};
+	for (gsize i = 0; i < G_N_ELEMENTS(args); i++)
+		add_arg(s, args[i]);
+}
+
 static void add_qemu_args(GString *s, const DomainSpec *d)
 {
+	const TargetVm *vm = &d->config->vm;
 	add(s, "  <qemu:commandline>\n");
-	if (!d->kvm)
-		add(s, "    <qemu:arg value='-cpu'/>\n    <qemu:arg value='%s'/>\n",
-		    d->config->vm.cpu);
-	for (unsigned i = 0; i < d->config->vm.qemu_args_count; i++)
-		add(s, "    <qemu:arg value='%s'/>\n", d->config->vm.qemu_args[i]);
+	if (!d->kvm) {
+		add_arg(s, "-cpu");
+		add_arg(s, vm->cpu);
+	}
+	if (vm->determinism == DETERMINISM_ICOUNT) {
+		/* idle time passes at once (sleep=off) */
+		g_autofree char *value = g_strdup_printf("shift=%u,sleep=off", vm->icount_shift);
+		add_arg(s, "-icount");
+		add_arg(s, value);
+	}
+	if (d->record)
+		add_record(s, d->record);
+	for (unsigned i = 0; i < vm->qemu_args_count; i++)
+		add_arg(s, vm->qemu_args[i]);
 	add(s, "  </qemu:commandline>\n");
 }
 
@@ -112,6 +136,7 @@ static char *fill_template(const DomainSpec *d, const char *text, GError **error
 		{"@CMDLINE@", d->cmdline, true},
 		{"@CONSOLE@", d->console, true},
 		{"@AGENT@", d->agent, true},
+		{"@RECORD@", d->record ? d->record : "", d->record != NULL},
 	};
 	g_autoptr(GString) s = g_string_new(text);
 	if (!strstr(text, "<name>" DOMAIN_NAME "</name>") || !strstr(text, "<uuid>")) {

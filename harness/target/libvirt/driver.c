@@ -33,7 +33,8 @@ char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *
 			   .initrd = initrd,
 			   .cmdline = l->launcher_cmdline,
 			   .console = l->machine.console,
-			   .agent = l->machine.agent};
+			   .agent = l->machine.agent,
+			   .record = l->machine.record};
 	return domain_xml(&spec, error);
 }
 
@@ -76,10 +77,14 @@ static void describe(Target *t)
 	unsigned long qemu = 0;
 	virConnectGetVersion(l->machine.conn, &qemu);
 	g_autofree char *version = libvirt_version_text(qemu);
-	t->description = g_strdup_printf("QEMU %s, %s, %s", version, l->kvm ? "KVM" : "TCG",
-					 l->state		? "saved launcher"
-					 : t->o.launcher_kernel ? "fresh launcher"
-								: "cold boots");
+	const TargetVm *vm = &t->o.config->vm;
+	t->description = g_strdup_printf(
+		"QEMU %s, %s%s, %s%s", version, l->kvm ? "KVM" : "TCG",
+		vm->determinism == DETERMINISM_ICOUNT ? " counting instructions" : "",
+		l->state	       ? "saved launcher"
+		: t->o.launcher_kernel ? "fresh launcher"
+				       : "cold boots",
+		l->machine.record ? ", the emulator's record of refused DMA" : "");
 }
 
 static bool open_libvirt(Target *t, GError **error)
@@ -97,6 +102,8 @@ static bool open_libvirt(Target *t, GError **error)
 	if (!conn || !machine_init(&l->machine, t, conn, t->dir, error))
 		return false;
 	l->qemu_version = program_version(conn, l->emulator);
+	if (c->vm.iommu_record == RECORD_AMD && !libvirt_logs_to_guest(conn))
+		l->machine.record = g_build_filename(t->dir, "record", NULL);
 	if (!accel_decide(t, &l->kvm, error))
 		return false;
 	if (t->o.launcher_kernel && c->launcher.start == LAUNCHER_SAVED &&
@@ -138,7 +145,8 @@ static bool start_cold(Target *t, const TargetImage *image, TargetLink *ret, GEr
 			   .initrd = image->initrd,
 			   .cmdline = image->cmdline,
 			   .console = l->machine.console,
-			   .agent = l->machine.agent};
+			   .agent = l->machine.agent,
+			   .record = l->machine.record};
 	g_autofree char *xml = domain_xml(&spec, error);
 	return xml && machine_create(&l->machine, xml, error) &&
 	       machine_connect(&l->machine, ret, error);

@@ -26,6 +26,17 @@ bool libvirt_failed(GError **error, const char *what)
 	return false;
 }
 
+bool libvirt_version_logs_to_guest(unsigned long version)
+{
+	return version >= 10002000;
+}
+
+bool libvirt_logs_to_guest(virConnectPtr conn)
+{
+	unsigned long version = 0;
+	return virConnectGetVersion(conn, &version) == 0 && libvirt_version_logs_to_guest(version);
+}
+
 char *libvirt_version_text(unsigned long v)
 {
 	return g_strdup_printf("%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);

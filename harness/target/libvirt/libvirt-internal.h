@@ -14,6 +14,7 @@
 #include <libvirt/virterror.h>
 
 #include "target/driver.h"
+#include "target/record/pump.h"
 
 /* ---- rundir.c ---- */
 /* The folder of this process, made below <cache>/vm at the first call and removed when the process
@@ -33,6 +34,10 @@ virConnectPtr embed_open(const char *uri, const char *cache, const char *dir, GE
 void embed_close(virConnectPtr conn);
 /* Sets *error from libvirt's last error. Always false. */
 bool libvirt_failed(GError **error, const char *what);
+/* This QEMU's amd-iommu delivers its events to the guest. From 10.2 on: before, a mask test that is
+ * always true ended amdvi_log_event() and the log's tail was never moved (hw/i386/amd_iommu.c). */
+bool libvirt_logs_to_guest(virConnectPtr conn);
+bool libvirt_version_logs_to_guest(unsigned long version);
 /* "9.0.0" from 9000000. */
 char *libvirt_version_text(unsigned long version);
 
@@ -44,6 +49,7 @@ typedef struct {
 	const char *emulator;
 	const char *kernel, *initrd, *cmdline; /* that the firmware starts */
 	const char *console, *agent;	       /* paths of UNIX sockets */
+	const char *record;		       /* FIFO for the emulator's log; NULL: none */
 } DomainSpec;
 char *domain_xml(const DomainSpec *spec, GError **error);
 /* The emulator program that is used on this host; NULL when it is not installed. */
@@ -54,7 +60,9 @@ typedef struct {
 	virConnectPtr conn;
 	virDomainPtr dom; /* NULL: none */
 	char *dir, *console, *agent;
-	bool quiet; /* what happens is expected: not told to the target */
+	char *record;	  /* FIFO of the emulator's log; NULL: it says nothing of use */
+	RecordPump *pump; /* of the machine that runs, or ran last */
+	bool quiet;	  /* what happens is expected: not told to the target */
 	bool ended;
 	int pid; /* of QEMU; 0: not known */
 	int callbacks[3];

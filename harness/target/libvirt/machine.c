@@ -82,6 +82,8 @@ void machine_clear(Machine *m)
 	g_free(m->dir);
 	g_free(m->console);
 	g_free(m->agent);
+	g_free(m->record);
+	g_clear_pointer(&m->pump, record_pump_free);
 	*m = (Machine){0};
 }
 
@@ -97,9 +99,20 @@ static void note_pid(Machine *m)
 	rundir_note_pid(m->dir, m->pid);
 }
 
+static bool start_pump(Machine *m, GError **error)
+{
+	g_clear_pointer(&m->pump, record_pump_free);
+	if (!m->record)
+		return true;
+	m->pump = record_pump_new(m->record, m->t->o.config->vm.record_lines, error);
+	return m->pump != NULL;
+}
+
 bool machine_create(Machine *m, const char *xml, GError **error)
 {
 	m->ended = false;
+	if (!start_pump(m, error))
+		return false;
 	m->dom = virDomainCreateXML(m->conn, xml, VIR_DOMAIN_START_PAUSED);
 	if (!m->dom)
 		return libvirt_failed(error, "cannot start the machine");
@@ -110,6 +123,8 @@ bool machine_create(Machine *m, const char *xml, GError **error)
 bool machine_restore(Machine *m, const char *image, const char *xml, GError **error)
 {
 	m->ended = false;
+	if (!start_pump(m, error))
+		return false;
 	if (virDomainRestoreFlags(m->conn, image, xml, VIR_DOMAIN_SAVE_PAUSED) < 0)
 		return libvirt_failed(error, "cannot restore the launcher");
 	m->dom = virDomainLookupByName(m->conn, DOMAIN_NAME);
@@ -136,9 +151,22 @@ static int connect_to(const char *path, GError **error)
 	return -1;
 }
 
+/* The record holds the console; nobody needs to listen at its socket. */
+static int open_console(Machine *m, TargetLink *ret, GError **error)
+{
+	if (!m->pump)
+		return connect_to(m->console, error);
+	int fd = fcntl(record_pump_fd(m->pump), F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		kx_set_errno(error, errno, "cannot read the emulator's record");
+	ret->read = record_pump_read;
+	ret->source = m->pump;
+	return fd;
+}
+
 bool machine_connect(Machine *m, TargetLink *ret, GError **error)
 {
-	int console = connect_to(m->console, error);
+	int console = open_console(m, ret, error);
 	int agent = console >= 0 ? connect_to(m->agent, error) : -1;
 	if (agent < 0) {
 		if (console >= 0)
@@ -176,11 +204,14 @@ void machine_kill(Machine *m)
 	virDomainDestroyFlags(m->dom, VIR_DOMAIN_DESTROY_DEFAULT);
 	virDomainFree(m->dom);
 	m->dom = NULL;
+	if (m->pump)
+		record_pump_stop(m->pump);
 	flush_events();
 }
 
 /* What is needed to wait for the launcher. */
 typedef struct {
+	TargetLink link;
 	bool answered, timed_out;
 	GString *console;
 } Wait;
@@ -208,7 +239,9 @@ static gboolean on_console(GIOChannel *channel, GIOCondition condition, gpointer
 {
 	Wait *w = user;
 	char buf[4096];
-	ssize_t n = read(g_io_channel_unix_get_fd(channel), buf, sizeof(buf));
+	ssize_t n = target_link_read(&w->link, buf, sizeof(buf));
+	if (n < 0 && errno == EAGAIN)
+		return G_SOURCE_CONTINUE;
 	if (n <= 0)
 		return G_SOURCE_REMOVE;
 	g_string_append_len(w->console, buf, n);
@@ -246,10 +279,10 @@ static bool wait_result(Machine *m, Wait *w, unsigned seconds, GError **error)
 
 bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error)
 {
-	TargetLink link;
+	TargetLink link = {.console = -1, .agent = -1};
 	if (!machine_connect(m, &link, error))
 		return false;
-	Wait w = {.console = g_string_new(NULL)};
+	Wait w = {.link = link, .console = g_string_new(NULL)};
 	AgentLink *agent = agent_link_new(link.agent, on_frame, &w);
 	g_autoptr(GIOChannel) console = g_io_channel_unix_new(link.console);
 	g_autoptr(GSource) watch = g_io_create_watch(console, G_IO_IN | G_IO_HUP | G_IO_ERR);
