@@ -62,14 +62,6 @@ static double since(gint64 start)
 	return (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
 }
 
-static bool add_digest(GString *what, const char *path, GError **error)
-{
-	g_autofree char *digest = kx_sha256_file(path, error);
-	if (digest)
-		g_string_append_printf(what, "%s\n", digest);
-	return digest != NULL;
-}
-
 /* The hash of all that goes into the kernel. The tree stands for source and patches. */
 static bool name_build(Build *x, GError **error)
 {
@@ -85,12 +77,8 @@ static bool name_build(Build *x, GError **error)
 		g_string_append_printf(what, "make %s\n", t->make_args[i]);
 	for (unsigned i = 0; i < t->env_count; i++)
 		g_string_append_printf(what, "env %s\n", t->env[i]);
-	for (unsigned i = 0; i < q->recipe->fragments_count; i++)
-		if (!add_digest(what, q->recipe->fragments[i], error))
-			return false;
-	for (guint i = 0; q->fragments && q->fragments[i]; i++)
-		if (!add_digest(what, q->fragments[i], error))
-			return false;
+	if (!kernel_config_inputs(q, what, error))
+		return false;
 	x->b->build = g_compute_checksum_for_string(G_CHECKSUM_SHA256, what->str, -1);
 	x->b->identity = g_strdup_printf("kx%.12s", x->b->build);
 	x->dir = g_strdup_printf("%s/builds/%s%s", q->cache, x->b->build, q->clean ? "-clean" : "");
@@ -209,6 +197,12 @@ static json_t *describe(const Build *x)
 			      kx_json_from_strv(q->fixtures), "candidates",
 			      kx_json_from_strv(q->candidates));
 	json_object_set_new(m, "series", q->series ? json_string(q->series->path) : json_null());
+	if (q->commit)
+		json_object_set_new(m, "commit", json_string(q->commit));
+	if (q->config_file)
+		json_object_set_new(m, "config_file", json_string(q->config_file));
+	if (q->config)
+		json_object_set_new(m, "config", kx_json_from_strv(q->config));
 	json_object_set_new(m, "fragments", kx_json_from_strv(q->fragments));
 	json_object_set_new(m, "sandbox", json_boolean(q->sandbox));
 	json_object_set_new(m, "steps_printed", json_integer((json_int_t)b->files_compiled));
@@ -273,9 +267,12 @@ static bool prepare(Build *x, const char **step, GError **error)
 	x->source = kernel_source_get(q->cache, q->recipe, &x->progress, &x->b->seconds, error);
 	if (!x->source)
 		return false;
+	if (q->commit && !kernel_history_need(x->source, q, &x->progress, error))
+		return false;
 	*step = "apply";
 	gint64 start = g_get_monotonic_time();
-	x->tree = kernel_compose(x->source, q->series, q->fixtures, q->candidates, error);
+	x->tree =
+		kernel_compose(x->source, q->commit, q->series, q->fixtures, q->candidates, error);
 	x->b->seconds.apply = since(start);
 	if (!x->tree)
 		return false;

@@ -55,8 +55,13 @@ static char *title_of(const char *kind, const char *path)
 	if (kx_json_str(j, "origin"))
 		return g_strdup(kx_json_str(j, "origin"));
 	g_auto(GStrv) names = kx_json_strv(j, "candidates");
-	g_autofree char *list = g_strjoinv(" ", names);
-	return g_strdup_printf("%s%s", *list ? list : "no candidate",
+	g_auto(GStrv) settings = kx_json_strv(j, "config");
+	g_autofree char *list = g_strjoinv(" ", names), *set = g_strjoinv(" ", settings);
+	const char *commit = kx_json_str(j, "commit");
+	g_autofree char *what = g_strdup_printf("%s%.12s %s %s", commit ? "commit " : "",
+						commit ? commit : "", list, set);
+	g_strstrip(what);
+	return g_strdup_printf("%s%s", *what ? what : "no candidate",
 			       kx_json_bool(j, "clean", false) ? " (clean)" : "");
 }
 

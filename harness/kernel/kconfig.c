@@ -69,16 +69,37 @@ static bool read_fragment(const char *path, GHashTable *asked, GError **error)
 	return true;
 }
 
-/* All that the recipe's fragments and then the request's ask for: symbol to Asked. */
+/* "USB_PCI=n" */
+static bool read_setting(const char *setting, GHashTable *asked, GError **error)
+{
+	const char *eq = strchr(setting, '=');
+	gsize name = eq ? (gsize)(eq - setting) : 0;
+	if (!name || !eq[1] || strchr(setting, '\n') ||
+	    strspn(setting, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_") != name) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
+			    "'%s' is no kconfig setting: expected NAME=value", setting);
+		return false;
+	}
+	Asked *a = g_new0(Asked, 1);
+	a->value = g_strdup(eq + 1);
+	a->where = g_strdup("asked for by the variant");
+	g_hash_table_replace(asked, g_strdup_printf("CONFIG_%.*s", (int)name, setting), a);
+	return true;
+}
+
+/* All that the recipe's fragments, then the request's and its settings ask for: symbol to Asked. */
 static GHashTable *read_fragments(const KernelRequest *q, GError **error)
 {
 	g_autoptr(GHashTable) asked =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, asked_free);
-	for (unsigned i = 0; i < q->recipe->fragments_count; i++)
+	for (unsigned i = 0; !q->config_file && i < q->recipe->fragments_count; i++)
 		if (!read_fragment(q->recipe->fragments[i], asked, error))
 			return NULL;
 	for (guint i = 0; q->fragments && q->fragments[i]; i++)
 		if (!read_fragment(q->fragments[i], asked, error))
+			return NULL;
+	for (guint i = 0; q->config && q->config[i]; i++)
+		if (!read_setting(q->config[i], asked, error))
 			return NULL;
 	return g_steal_pointer(&asked);
 }
@@ -123,6 +144,38 @@ static bool matters_to_kconfig(const char *path)
 	       g_str_has_prefix(path, "scripts/");
 }
 
+static bool add_digest(GString *what, const char *name, const char *path, GError **error)
+{
+	g_autofree char *digest = kx_sha256_file(path, error);
+	if (digest)
+		g_string_append_printf(what, "%s%s\n", name, digest);
+	return digest != NULL;
+}
+
+static int compare_strings(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool kernel_config_inputs(const KernelRequest *q, GString *what, GError **error)
+{
+	if (q->config_file && !add_digest(what, "config ", q->config_file, error))
+		return false;
+	for (unsigned i = 0; !q->config_file && i < q->recipe->fragments_count; i++)
+		if (!add_digest(what, "", q->recipe->fragments[i], error))
+			return false;
+	for (guint i = 0; q->fragments && q->fragments[i]; i++)
+		if (!add_digest(what, "", q->fragments[i], error))
+			return false;
+	g_autoptr(GPtrArray) settings = g_ptr_array_new();
+	for (guint i = 0; q->config && q->config[i]; i++)
+		g_ptr_array_add(settings, (gpointer)q->config[i]);
+	g_ptr_array_sort(settings, compare_strings);
+	for (guint i = 0; i < settings->len; i++)
+		g_string_append_printf(what, "set %s\n", (const char *)settings->pdata[i]);
+	return true;
+}
+
 /* Files that a .config depends on, and what it was made with. */
 static char *config_key(const KernelRequest *q, const KernelTree *t, GError **error)
 {
@@ -131,18 +184,8 @@ static char *config_key(const KernelRequest *q, const KernelTree *t, GError **er
 	if (!cc)
 		return NULL;
 	g_string_append_printf(what, "%s\n%s\n", cc, q->recipe->defconfig);
-	for (unsigned i = 0; i < q->recipe->fragments_count; i++) {
-		g_autofree char *d = kx_sha256_file(q->recipe->fragments[i], error);
-		if (!d)
-			return NULL;
-		g_string_append_printf(what, "%s\n", d);
-	}
-	for (guint i = 0; q->fragments && q->fragments[i]; i++) {
-		g_autofree char *d = kx_sha256_file(q->fragments[i], error);
-		if (!d)
-			return NULL;
-		g_string_append_printf(what, "%s\n", d);
-	}
+	if (!kernel_config_inputs(q, what, error))
+		return NULL;
 	g_auto(GStrv) lines = g_strsplit(t->blobs, "\n", -1);
 	for (char **l = lines; *l; l++) {
 		char *tab = strchr(*l, '\t');
@@ -199,6 +242,19 @@ static bool verify_fragments(const KernelRequest *q, const char *config, GError 
 	return verify(asked, config, error);
 }
 
+/* The starting point: a file that somebody gives, or what a target of make makes. */
+static bool start_config(const KernelRequest *q, const KernelMake *m, const char *config,
+			 GError **error)
+{
+	const char *start[] = {q->recipe->defconfig, NULL};
+	unlink(config);
+	if (!q->config_file)
+		return kernel_make_run(m, start, error);
+	size_t len;
+	g_autofree char *text = kx_read_file(q->config_file, MAX_CONFIG, &len, error);
+	return text && kx_write_file(config, text, (gssize)len, error);
+}
+
 /* In a folder of its own, so that the real .config never has an intermediate state (and time). */
 static bool make_config(const KernelRequest *q, const KernelWork *w, const char *dir,
 			const char *ccache, GError **error)
@@ -210,11 +266,9 @@ static bool make_config(const KernelRequest *q, const KernelWork *w, const char 
 				.ccache = ccache,
 				.cc = q->recipe->toolchain->cc,
 				.enabled = q->sandbox}};
-	const char *start[] = {q->recipe->defconfig, NULL};
 	const char *settle[] = {settle_target(w), NULL};
 	g_autofree char *config = g_build_filename(dir, ".config", NULL);
-	unlink(config);
-	return kernel_make_run(&m, start, error) && append_fragments(q, config, error) &&
+	return start_config(q, &m, config, error) && append_fragments(q, config, error) &&
 	       kernel_make_run(&m, settle, error) && verify_fragments(q, config, error);
 }
 

@@ -59,12 +59,35 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelSource, kernel_source_free)
 /* The source of a recipe, imported when it is not there. seconds may be NULL. */
 KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgress *p,
 				KernelSeconds *seconds, GError **error);
+/* source_git.c: fetches refspecs with the person's own git settings; depth 0: all of the history.
+ */
+bool kernel_git_fetch(const char *git, const char *url, unsigned depth, const char *const *refspecs,
+		      GError **error);
+/* The full id of a revision: of a repository on this machine whatever git understands there, of
+ * another one a full id, tag or branch. KX_ERROR_MISSING. */
+char *kernel_git_resolve(const char *url, const char *revision, GError **error);
 /* source_archive.c: a new commit refs/heads/base in bare repository `git` with the content of an
  * archive without its top folder. */
 bool kernel_import_archive(const char *git, const char *archive, KernelProgress *p, GError **error);
 /* fetch.c: downloads/SHA256 with the content of `url`, verified; the caller frees the path. */
 char *kernel_fetch(const char *cache, const char *url, const char *sha256, KernelProgress *p,
 		   GError **error);
+
+/* ---- mail.c ---- */
+
+typedef struct {
+	char *author; /* "NAME <ADDRESS>" */
+	gint64 date;  /* seconds since 1970; 0: not known */
+	char *subject, *body;
+	char *diff;
+	unsigned number; /* n of [PATCH n/m]; 0: none */
+} KernelMail;
+void kernel_mail_free(gpointer data);
+/* The mails of a mailbox in its order, decoded, also those without a patch. */
+GPtrArray *kernel_mail_split(const char *text, GError **error);
+/* A patch file as what was posted: the mails with a patch in the order of their numbers; a plain
+ * diff is one without author and date, and its subject is the patch's title or name. */
+GPtrArray *kernel_mail_read(const Patch *p, GError **error);
 
 /* ---- patch.c ---- */
 
@@ -80,8 +103,12 @@ void kernel_patch_explain(const Patch *p, const char *text, const char *said, GE
 
 /* Applies patches to a small index that holds only the paths that they touch. */
 typedef struct KernelStage KernelStage;
-/* All of `patches` (const Patch *) may be applied later. */
-KernelStage *kernel_stage_new(const KernelSource *s, GPtrArray *patches, GError **error);
+/* On top of `tree`. All of `patches` (const Patch *) may be applied later. */
+KernelStage *kernel_stage_new(const KernelSource *s, const char *tree, GPtrArray *patches,
+			      GError **error);
+/* The same with texts that are not the patches' files: const Patch * to char * (taken over). */
+KernelStage *kernel_stage_new_texts(const KernelSource *s, const char *tree, GHashTable *texts,
+				    GError **error);
 void kernel_stage_free(KernelStage *st);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelStage, kernel_stage_free)
 /* Applies one more; after an error only kernel_stage_reset() is allowed. */
@@ -89,6 +116,9 @@ bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error);
 /* The present state becomes what kernel_stage_reset() goes back to. */
 bool kernel_stage_mark(KernelStage *st, GError **error);
 bool kernel_stage_reset(KernelStage *st, GError **error);
+/* What changed since the last call (at first: since the tree), as sorted lines for update-index:
+ * "MODE ID\tPATH", "0 000…\tPATH" for what is gone. */
+GPtrArray *kernel_stage_changes(KernelStage *st, GError **error);
 
 typedef struct {
 	char *tree;
@@ -98,11 +128,25 @@ typedef struct {
 void kernel_tree_free(KernelTree *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelTree, kernel_tree_free)
 
-/* Fixtures, then candidates, in the order of the series. */
-KernelTree *kernel_compose(const KernelSource *s, const Series *series, const char *const *fixtures,
-			   const char *const *candidates, GError **error);
+/* Fixtures, then candidates, in the order of the series, on top of the base; or of a commit that is
+ * in the repository (NULL: the base). */
+KernelTree *kernel_compose(const KernelSource *s, const char *commit, const Series *series,
+			   const char *const *fixtures, const char *const *candidates,
+			   GError **error);
 /* The named patches in the series' order; an unknown name is an error. (const Patch *, borrowed) */
 GPtrArray *kernel_pick(const Series *series, const char *const *names, GError **error);
+
+/* ---- history.c, history_range.c, history_series.c ---- */
+
+/* Makes sure that the commit of a request is in the repository. */
+bool kernel_history_need(const KernelSource *s, const KernelRequest *q, KernelProgress *p,
+			 GError **error);
+/* The commits from..to are in the repository with all that lies between. Ids; the caller frees
+ * them. */
+bool kernel_range_fetch(const KernelSource *s, const Recipe *recipe, const CampaignHistory *h,
+			KernelProgress *p, char **ret_from, char **ret_to, GError **error);
+/* Commits the patches of a series one after the other on the base; the last one's id. */
+char *kernel_series_commit(const KernelSource *s, const Series *series, GError **error);
 
 /* ---- sandbox.c ---- */
 
@@ -170,6 +214,9 @@ void kernel_work_set_total(const KernelWork *w, uint64_t files);
  * anew, not taken from an earlier one. ccache may be NULL. */
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
 		      const char *obj, const char *ccache, GError **error);
+
+/* Adds what a .config is made of, beside the tree and the recipe's defconfig, to what is hashed. */
+bool kernel_config_inputs(const KernelRequest *q, GString *what, GError **error);
 
 /* ---- toolchain.c ---- */
 

@@ -29,6 +29,8 @@ typedef struct {
 	const char *const *candidates; /* applied after the fixtures, in the series' order */
 	const char *commit;	       /* full hash: the tree of this commit of a history, with the
 					  fixtures on top, in place of the base's; NULL: the base */
+	const Series *history;	       /* the series that the commit was made of, to make it again
+					  when the cache was emptied meanwhile; NULL: from git */
 	const char *config_file;       /* a .config that is the starting point in place of the
 					  recipe's defconfig and fragments; NULL: these */
 	const char *const *fragments;  /* kconfig fragments added to the recipe's; NULL: none */
@@ -86,23 +88,30 @@ json_t *kernel_apply_matrix(const char *cache, const Recipe *recipe, const Serie
 
 /* ---- candidates that only the source can tell ---- */
 
+#define KERNEL_MAX_COMMITS 16384
+
 /* A commit of a history; number k is k - 1 in the array, 0 is the start of the range. */
 typedef struct {
-	char *id, *short_id; /* full hash, and as git shortens it */
+	char *id, *short_id; /* full hash, and its first 12 digits */
 	char *subject;
-	guint *parents; /* their numbers, each smaller than its own; what lies outside is 0 */
+	guint *parents; /* their numbers, each smaller than its own, ascending; what lies outside
+			   is 0; at least one */
 	guint parents_count;
-	char **paths; /* that it touches */
+	char **paths; /* that it touches; a merge: those that it changes beyond its parents, or with
+			 first_parent all that it brings */
 } KernelCommit;
 typedef struct {
-	char *start;	    /* full hash of number 0 */
+	char *start; /* full hash of number 0 */
+	char *start_subject;
 	GPtrArray *commits; /* KernelCommit, ancestors first; the last one is the range's end */
 } KernelHistory;
 void kernel_history_free(KernelHistory *h);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelHistory, kernel_history_free)
 /* The commits of a campaign's history in the repository of the recipe's source; a history made of
- * a series is committed there first, the same hashes each time. Prepares the source. KX_ERROR_INPUT
- * when there is no such revision or the range is empty. */
+ * a series is committed there first, the same hashes each time, a mail of a mailbox each. Prepares
+ * the source and fetches what is missing of the range. KX_ERROR_INPUT when the range makes no sense
+ * (`from` is no ancestor, it is empty or too long, a patch does not apply), KX_ERROR_MISSING when
+ * there is no such revision; both say what to do. */
 KernelHistory *kernel_history(const char *cache, const Recipe *recipe,
 			      const CampaignHistory *history, KernelStepFunc step, gpointer user,
 			      GError **error);

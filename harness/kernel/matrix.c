@@ -130,7 +130,7 @@ static char *cache_key(const KernelSource *s, const Matrix *m, GPtrArray *patche
 static json_t *compute(const KernelSource *s, Matrix *m, GPtrArray *patches, GError **error)
 {
 	gint64 start = g_get_monotonic_time();
-	g_autoptr(KernelStage) st = kernel_stage_new(s, patches, error);
+	g_autoptr(KernelStage) st = kernel_stage_new(s, s->tree, patches, error);
 	if (!st)
 		return NULL;
 	m->stage = st;

@@ -144,29 +144,13 @@ static bool scan(Scan *s, const char *text)
 /* The diffs of all messages of a mailbox, decoded. */
 static char *decode_mailbox(const char *text, GError **error)
 {
-	g_autofree char *dir = g_dir_make_tmp("kexsect-mail-XXXXXX", error);
-	if (!dir)
+	g_autoptr(GPtrArray) mails = kernel_mail_split(text, error);
+	if (!mails)
 		return NULL;
-	g_autofree char *out = g_strconcat("-o", dir, NULL);
-	const char *split[] = {"git", "mailsplit", "-b", out, NULL};
-	g_auto(KxProcResult) r = {0};
 	g_autoptr(GString) all = g_string_new(NULL);
-	bool ok = kx_proc_check(&(KxProc){.argv = split, .input = text}, &r, error);
-	int n = ok ? atoi(r.out) : 0;
-	for (int i = 1; ok && i <= n; i++) {
-		g_autofree char *mail = g_strdup_printf("%s/%04d", dir, i);
-		g_autofree char *raw = kx_read_file(mail, MAX_PATCH, NULL, error);
-		const char *info[] = {"git", "mailinfo", "msg", "patch", NULL};
-		g_autofree char *patch = g_build_filename(dir, "patch", NULL);
-		ok = raw &&
-		     kx_proc_check(&(KxProc){.argv = info, .input = raw, .cwd = dir}, NULL, error);
-		g_autofree char *diff = ok ? kx_read_file(patch, MAX_PATCH, NULL, error) : NULL;
-		ok = ok && diff;
-		if (ok)
-			g_string_append(all, diff);
-	}
-	kx_remove_tree(dir, NULL);
-	return ok ? g_string_free(g_steal_pointer(&all), FALSE) : NULL;
+	for (guint i = 0; i < mails->len; i++)
+		g_string_append(all, ((KernelMail *)mails->pdata[i])->diff);
+	return g_string_free(g_steal_pointer(&all), FALSE);
 }
 
 static bool is_encoded(const char *text)
@@ -217,6 +201,12 @@ char **kernel_patch_paths(const Patch *p, const char *text, GError **error)
 	}
 	g_ptr_array_add(paths, NULL);
 	return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
+}
+
+char **kernel_touched_paths(const Patch *p, GError **error)
+{
+	g_autofree char *text = kernel_patch_read(p, error);
+	return text ? kernel_patch_paths(p, text, error) : NULL;
 }
 
 void kernel_patch_explain(const Patch *p, const char *text, const char *said, GError **error)

@@ -73,35 +73,16 @@ static char *archive_digest(const char *cache, const char *archive, GError **err
 static bool import_git(const char *git, const RecipeSource *s, KernelProgress *p, GError **error)
 {
 	kernel_step(p, "import", 0, 0, s->git);
-	bool local = g_path_is_absolute(s->git);
-	g_autofree char *url = local ? g_strconcat("file://", s->git, NULL) : g_strdup(s->git);
-	g_autofree char *revision = g_strdup(s->revision);
-	if (local) {
-		/* abbreviated ids and v6.1~3 mean something only over there */
-		g_autofree char *spec = g_strconcat(s->revision, "^{commit}", NULL);
-		const char *argv[] = {"git",	  "-C",	     s->git, "rev-parse",
-				      "--verify", "--quiet", spec,   NULL};
-		g_auto(KxProcResult) r = {0};
-		if (!kx_proc_run(&(KxProc){.argv = argv}, &r, error))
-			return false;
-		if (r.status != 0) {
-			g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
-				    "%s has no revision %s (or is no git repository)%s%s", s->git,
-				    s->revision, *r.err ? ": " : "", g_strstrip(r.err));
-			return false;
-		}
-		g_free(revision);
-		revision = g_strdup(g_strstrip(r.out));
-	}
-	/* The user's own git settings hold here: proxies and credentials are theirs. */
-	g_autofree char *dir = g_strconcat("GIT_DIR=", git, NULL);
-	const char *env[] = {dir, "GIT_TERMINAL_PROMPT=0",
-			     "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "LC_ALL=C", NULL};
+	/* abbreviated ids and v6.1~3 mean something only over there */
+	g_autofree char *revision = g_path_is_absolute(s->git)
+					    ? kernel_git_resolve(s->git, s->revision, error)
+					    : g_strdup(s->revision);
+	if (!revision)
+		return false;
 	g_autofree char *refspec = g_strconcat(revision, ":refs/heads/base", NULL);
-	const char *argv[] = {"git",	   "fetch", "--quiet", "--no-tags",
-			      "--depth=1", url,	    refspec,   NULL};
+	const char *refspecs[] = {refspec, NULL};
 	GError *e = NULL;
-	if (kx_proc_check(&(KxProc){.argv = argv, .env = env}, NULL, &e))
+	if (kernel_git_fetch(git, s->git, 1, refspecs, &e))
 		return true;
 	g_propagate_prefixed_error(error, e, "cannot fetch %s from %s: ", s->revision, s->git);
 	return false;

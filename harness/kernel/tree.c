@@ -12,11 +12,12 @@
 
 struct KernelStage {
 	const KernelSource *source;
+	char *tree; /* what it began with */
 	char *dir, *index;
 	char *marked; /* content of the index to go back to */
 	gsize marked_len;
 	GHashTable *texts; /* const Patch * to char * */
-	char *base;	   /* "MODE blob ID\tPATH" lines of the touched paths in the base */
+	GHashTable *seen;  /* "MODE ID" by path, at the last kernel_stage_changes() */
 };
 
 void kernel_stage_free(KernelStage *st)
@@ -28,16 +29,19 @@ void kernel_stage_free(KernelStage *st)
 	g_free(st->dir);
 	g_free(st->index);
 	g_free(st->marked);
-	g_free(st->base);
+	g_free(st->tree);
+	g_clear_pointer(&st->seen, g_hash_table_unref);
 	g_hash_table_unref(st->texts);
 	g_free(st);
 }
 
-static bool list_base(KernelStage *st, GHashTable *paths, GError **error)
+/* "MODE blob ID\tPATH" lines of these paths in the tree that it begins with. */
+static char *list_tree(KernelStage *st, GHashTable *paths, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	const char *const head[] = {"git", "-c",	  "core.quotePath=false", "ls-tree",
-				    "-r",  "--full-tree", st->source->tree,	  "--"};
+	const char *const head[] = {"git",     "-c", "core.quotePath=false",
+				    "ls-tree", "-r", "--full-tree",
+				    st->tree,  "--"};
 	for (guint i = 0; i < G_N_ELEMENTS(head); i++)
 		g_ptr_array_add(argv, (gpointer)head[i]);
 	GHashTableIter it;
@@ -49,49 +53,87 @@ static bool list_base(KernelStage *st, GHashTable *paths, GError **error)
 	KernelGit g = {.dir = st->source->git};
 	g_auto(KxProcResult) r = {0};
 	if (!kernel_git_run(&g, (const char *const *)argv->pdata, NULL, &r, error))
-		return false;
+		return NULL;
 	if (r.status != 0) {
 		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: git ls-tree: %s",
 			    st->source->git, g_strstrip(r.err));
-		return false;
+		return NULL;
 	}
-	st->base = g_steal_pointer(&r.out);
-	return true;
+	return g_steal_pointer(&r.out);
 }
 
-KernelStage *kernel_stage_new(const KernelSource *s, GPtrArray *patches, GError **error)
+/* "MODE ID" by path, from ls-tree's or ls-files' lines. */
+static GHashTable *by_path(char *listing, bool stages)
 {
-	g_autoptr(KernelStage) st = g_new0(KernelStage, 1);
-	st->source = s;
-	st->texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	st->dir = g_dir_make_tmp("kexsect-stage-XXXXXX", error);
-	if (!st->dir)
-		return NULL;
-	st->index = g_build_filename(st->dir, "index", NULL);
+	GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_auto(GStrv) lines = g_strsplit(listing, "\n", -1);
+	for (char **l = lines; *l; l++) {
+		char *tab = strchr(*l, '\t');
+		if (!tab)
+			continue;
+		*tab = '\0';
+		g_auto(GStrv) words = g_strsplit(*l, " ", 3); /* MODE type ID, or MODE ID stage */
+		if (words[0] && words[1] && words[2])
+			g_hash_table_insert(
+				out, g_strdup(tab + 1),
+				g_strdup_printf("%s %s", words[0], stages ? words[1] : words[2]));
+	}
+	return out;
+}
+
+/* An index of the paths that the texts touch. */
+static bool make_index(KernelStage *st, GError **error)
+{
 	g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (guint i = 0; i < patches->len; i++) {
-		const Patch *p = g_ptr_array_index(patches, i);
-		char *text = kernel_patch_read(p, error);
-		if (!text)
-			return NULL;
-		g_hash_table_insert(st->texts, (gpointer)p, text);
-		g_auto(GStrv) touched = kernel_patch_paths(p, text, error);
+	GHashTableIter it;
+	gpointer patch, text;
+	g_hash_table_iter_init(&it, st->texts);
+	while (g_hash_table_iter_next(&it, &patch, &text)) {
+		g_auto(GStrv) touched = kernel_patch_paths(patch, text, error);
 		if (!touched)
-			return NULL;
+			return false;
 		for (char **t = touched; *t; t++)
 			g_hash_table_add(paths, g_strdup(*t));
 	}
-	if (!list_base(st, paths, error))
-		return NULL;
-	KernelGit g = {.dir = s->git, .index = st->index};
-	g_autofree char *out =
-		kernel_git(&g, st->base, error, "update-index", "--index-info", NULL);
-	/* no touched path is in the base: git made no index */
+	g_autofree char *base = list_tree(st, paths, error);
+	if (!base)
+		return false;
+	KernelGit g = {.dir = st->source->git, .index = st->index};
+	g_autofree char *out = kernel_git(&g, base, error, "update-index", "--index-info", NULL);
+	/* no touched path is in the tree: git made no index */
 	if (out && !g_file_test(st->index, G_FILE_TEST_EXISTS)) {
 		g_free(out);
 		out = kernel_git(&g, NULL, error, "read-tree", "--empty", NULL);
 	}
-	return out && kernel_stage_mark(st, error) ? g_steal_pointer(&st) : NULL;
+	st->seen = by_path(base, false);
+	return out && kernel_stage_mark(st, error);
+}
+
+KernelStage *kernel_stage_new_texts(const KernelSource *s, const char *tree, GHashTable *texts,
+				    GError **error)
+{
+	g_autoptr(KernelStage) st = g_new0(KernelStage, 1);
+	st->source = s;
+	st->tree = g_strdup(tree);
+	st->texts = texts;
+	st->dir = g_dir_make_tmp("kexsect-stage-XXXXXX", error);
+	if (!st->dir)
+		return NULL;
+	st->index = g_build_filename(st->dir, "index", NULL);
+	return make_index(st, error) ? g_steal_pointer(&st) : NULL;
+}
+
+KernelStage *kernel_stage_new(const KernelSource *s, const char *tree, GPtrArray *patches,
+			      GError **error)
+{
+	g_autoptr(GHashTable) texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	for (guint i = 0; i < patches->len; i++) {
+		char *text = kernel_patch_read(patches->pdata[i], error);
+		if (!text)
+			return NULL;
+		g_hash_table_insert(texts, patches->pdata[i], text);
+	}
+	return kernel_stage_new_texts(s, tree, g_steal_pointer(&texts), error);
 }
 
 bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error)
@@ -130,65 +172,82 @@ bool kernel_stage_reset(KernelStage *st, GError **error)
 	return write_scratch(st->index, st->marked, st->marked_len, error);
 }
 
-/* "MODE ID" by path, from ls-tree's or ls-files' lines. */
-static GHashTable *by_path(char *listing, bool stages)
-{
-	GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_auto(GStrv) lines = g_strsplit(listing, "\n", -1);
-	for (char **l = lines; *l; l++) {
-		char *tab = strchr(*l, '\t');
-		if (!tab)
-			continue;
-		*tab = '\0';
-		g_auto(GStrv) words = g_strsplit(*l, " ", 3); /* MODE type ID, or MODE ID stage */
-		if (words[0] && words[1] && words[2])
-			g_hash_table_insert(
-				out, g_strdup(tab + 1),
-				g_strdup_printf("%s %s", words[0], stages ? words[1] : words[2]));
-	}
-	return out;
-}
-
 static int compare_strings(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Lines for update-index of what differs from the base, sorted by path. */
-static GPtrArray *differences(KernelStage *st, GPtrArray *changed, GError **error)
+static bool is_file(const char *entry, const char *path, GError **error)
+{
+	if (g_str_has_prefix(entry, "100"))
+		return true;
+	g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
+		    "the patches make '%s' something else than a file (mode %.6s)", path, entry);
+	return false;
+}
+
+GPtrArray *kernel_stage_changes(KernelStage *st, GError **error)
 {
 	KernelGit g = {.dir = st->source->git, .index = st->index};
 	g_autofree char *now = kernel_git(&g, NULL, error, "-c", "core.quotePath=false", "ls-files",
 					  "--stage", NULL);
 	if (!now)
 		return NULL;
-	g_autoptr(GHashTable) before = by_path(st->base, false);
 	g_autoptr(GHashTable) after = by_path(now, true);
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
 	GHashTableIter it;
 	gpointer path, entry;
 	g_hash_table_iter_init(&it, after);
 	while (g_hash_table_iter_next(&it, &path, &entry)) {
-		if (g_strcmp0(entry, g_hash_table_lookup(before, path)) == 0)
+		if (g_strcmp0(entry, g_hash_table_lookup(st->seen, path)) == 0)
 			continue;
-		if (!g_str_has_prefix(entry, "100")) {
-			g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
-				    "the patches make '%s' something else than a file (mode %.6s)",
-				    (char *)path, (char *)entry);
+		if (!is_file(entry, path, error))
 			return NULL;
-		}
 		g_ptr_array_add(lines, g_strdup_printf("%s\t%s", (char *)entry, (char *)path));
-		g_ptr_array_add(changed, g_strdup(path));
 	}
-	g_hash_table_iter_init(&it, before);
+	g_hash_table_iter_init(&it, st->seen);
 	while (g_hash_table_iter_next(&it, &path, NULL))
-		if (!g_hash_table_contains(after, path)) {
+		if (!g_hash_table_contains(after, path))
 			g_ptr_array_add(lines, g_strdup_printf("0 %040d\t%s", 0, (char *)path));
-			g_ptr_array_add(changed, g_strdup(path));
-		}
 	g_ptr_array_sort(lines, compare_strings);
-	g_ptr_array_sort(changed, compare_strings);
+	g_hash_table_unref(st->seen);
+	st->seen = g_steal_pointer(&after);
 	return g_steal_pointer(&lines);
+}
+
+/* The same kind of lines for what differs between two trees. */
+static GPtrArray *tree_changes(const KernelSource *s, const char *from, const char *to,
+			       GError **error)
+{
+	KernelGit g = {.dir = s->git};
+	g_autofree char *out =
+		kernel_git(&g, NULL, error, "-c", "core.quotePath=false", "diff-tree", "-r",
+			   "--raw", "--no-renames", "--no-abbrev", from, to, NULL);
+	if (!out)
+		return NULL;
+	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) raw = g_strsplit(out, "\n", -1);
+	for (char **l = raw; *l; l++) {
+		/* ":100644 100644 OLD NEW M\tPATH" */
+		char *tab = strchr(*l, '\t');
+		g_auto(GStrv) words = g_strsplit(*l, " ", 5);
+		if (tab && g_strv_length(words) == 5)
+			g_ptr_array_add(lines, g_strdup_printf("%s %s%s",
+							       *words[4] == 'D' ? "0" : words[1],
+							       words[3], tab));
+	}
+	g_ptr_array_sort(lines, compare_strings);
+	return lines;
+}
+
+/* Lines of kernel_stage_changes() as one text; frees them. */
+static char *join_lines(GPtrArray *lines)
+{
+	g_ptr_array_add(lines, g_strdup(""));
+	g_ptr_array_add(lines, NULL);
+	char *text = g_strjoinv("\n", (char **)lines->pdata);
+	g_ptr_array_unref(lines);
+	return text;
 }
 
 static char *write_tree(KernelStage *st, const char *lines, GError **error)
@@ -231,24 +290,80 @@ GPtrArray *kernel_pick(const Series *series, const char *const *names, GError **
 	return g_steal_pointer(&out);
 }
 
-static KernelTree *finish(KernelStage *st, GError **error)
+/* `blobs` (taken over) is what differs from the base. */
+static KernelTree *describe(const char *tree, char *blobs)
 {
-	g_autoptr(GPtrArray) changed = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GPtrArray) lines = differences(st, changed, error);
-	if (!lines)
-		return NULL;
-	g_ptr_array_add(lines, g_strdup(""));
-	g_ptr_array_add(lines, NULL);
+	KernelTree *t = g_new0(KernelTree, 1);
+	g_autoptr(GPtrArray) changed = g_ptr_array_new();
+	g_auto(GStrv) lines = g_strsplit(blobs, "\n", -1);
+	for (char **l = lines; *l; l++)
+		if (strchr(*l, '\t'))
+			g_ptr_array_add(changed, g_strdup(strchr(*l, '\t') + 1));
+	g_ptr_array_sort(changed, compare_strings);
 	g_ptr_array_add(changed, NULL);
-	g_autoptr(KernelTree) t = g_new0(KernelTree, 1);
-	t->blobs = g_strjoinv("\n", (char **)lines->pdata);
+	t->tree = g_strdup(tree);
 	t->changed = (char **)g_ptr_array_free(g_steal_pointer(&changed), FALSE);
-	t->tree = write_tree(st, t->blobs, error);
-	return t->tree ? g_steal_pointer(&t) : NULL;
+	t->blobs = blobs;
+	return t;
 }
 
-KernelTree *kernel_compose(const KernelSource *s, const Series *series, const char *const *fixtures,
-			   const char *const *candidates, GError **error)
+static KernelTree *compose_on_base(const KernelSource *s, GPtrArray *patches, GError **error)
+{
+	if (!patches->len)
+		return describe(s->tree, g_strdup(""));
+	g_autoptr(KernelStage) st = kernel_stage_new(s, s->tree, patches, error);
+	for (guint i = 0; st && i < patches->len; i++)
+		if (!kernel_stage_apply(st, patches->pdata[i], error))
+			return NULL;
+	GPtrArray *lines = st ? kernel_stage_changes(st, error) : NULL;
+	if (!lines)
+		return NULL;
+	g_autofree char *blobs = join_lines(lines);
+	g_autofree char *tree = write_tree(st, blobs, error);
+	return tree ? describe(tree, g_steal_pointer(&blobs)) : NULL;
+}
+
+/* The commit's tree with the patches on top: its differences to the base, then theirs, go into the
+ * base's index. */
+static char *patch_commit(const KernelSource *s, const char *tree, GPtrArray *patches,
+			  GError **error)
+{
+	g_autoptr(KernelStage) st = kernel_stage_new(s, tree, patches, error);
+	for (guint i = 0; st && i < patches->len; i++)
+		if (!kernel_stage_apply(st, patches->pdata[i], error))
+			return NULL;
+	GPtrArray *own = st ? tree_changes(s, s->tree, tree, error) : NULL;
+	GPtrArray *theirs = own ? kernel_stage_changes(st, error) : NULL;
+	if (!theirs) {
+		g_clear_pointer(&own, g_ptr_array_unref);
+		return NULL;
+	}
+	g_autofree char *first = join_lines(own), *then = join_lines(theirs);
+	g_autofree char *both = g_strconcat(first, then, NULL);
+	return write_tree(st, both, error);
+}
+
+static KernelTree *compose_on_commit(const KernelSource *s, const char *commit, GPtrArray *patches,
+				     GError **error)
+{
+	KernelGit g = {.dir = s->git};
+	g_autofree char *spec = g_strconcat(commit, "^{tree}", NULL);
+	g_autofree char *own = kernel_git(&g, NULL, error, "rev-parse", "--verify", spec, NULL);
+	if (!own)
+		return NULL;
+	GError *e = NULL;
+	g_autofree char *tree = patches->len ? patch_commit(s, own, patches, &e) : g_strdup(own);
+	if (!tree) {
+		g_propagate_prefixed_error(error, e, "on commit %.12s: ", commit);
+		return NULL;
+	}
+	GPtrArray *lines = tree_changes(s, s->tree, tree, error);
+	return lines ? describe(tree, join_lines(lines)) : NULL;
+}
+
+KernelTree *kernel_compose(const KernelSource *s, const char *commit, const Series *series,
+			   const char *const *fixtures, const char *const *candidates,
+			   GError **error)
 {
 	g_autoptr(GPtrArray) patches = kernel_pick(series, fixtures, error);
 	g_autoptr(GPtrArray) more = patches ? kernel_pick(series, candidates, error) : NULL;
@@ -263,16 +378,6 @@ KernelTree *kernel_compose(const KernelSource *s, const Series *series, const ch
 		}
 	}
 	g_ptr_array_extend(patches, more, NULL, NULL);
-	if (!patches->len) {
-		KernelTree *t = g_new0(KernelTree, 1);
-		t->tree = g_strdup(s->tree);
-		t->changed = g_new0(char *, 1);
-		t->blobs = g_strdup("");
-		return t;
-	}
-	g_autoptr(KernelStage) st = kernel_stage_new(s, patches, error);
-	for (guint i = 0; st && i < patches->len; i++)
-		if (!kernel_stage_apply(st, patches->pdata[i], error))
-			return NULL;
-	return st ? finish(st, error) : NULL;
+	return commit ? compose_on_commit(s, commit, patches, error)
+		      : compose_on_base(s, patches, error);
 }

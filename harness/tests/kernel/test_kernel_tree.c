@@ -29,7 +29,7 @@ static void test_compose(void **state)
 	g_autoptr(GError) e = NULL;
 	const char *names[] = {"two", "newfile", "one", NULL},
 		   *again[] = {"one", "two", "newfile", NULL};
-	g_autoptr(KernelTree) t = kernel_compose(s, lab->series, fix, names, &e);
+	g_autoptr(KernelTree) t = kernel_compose(s, NULL, lab->series, fix, names, &e);
 	if (!t)
 		fail_msg("%s", e->message);
 	g_autofree char *a = file_in(s, t->tree, "a.c"), *b = file_in(s, t->tree, "b.c");
@@ -40,9 +40,9 @@ static void test_compose(void **state)
 	assert_string_equal(n, "int n;");
 	assert_string_equal(other, "#define COMMON 1");
 	assert_int_equal(g_strv_length(t->changed), 3);
-	g_autoptr(KernelTree) same = kernel_compose(s, lab->series, fix, again, NULL);
+	g_autoptr(KernelTree) same = kernel_compose(s, NULL, lab->series, fix, again, NULL);
 	assert_string_equal(same->tree, t->tree);
-	g_autoptr(KernelTree) base = kernel_compose(s, NULL, NULL, NULL, NULL);
+	g_autoptr(KernelTree) base = kernel_compose(s, NULL, NULL, NULL, NULL, NULL);
 	assert_string_equal(base->tree, s->tree);
 }
 
@@ -51,7 +51,7 @@ static char *compose_error(Lab *lab, const char *name, int *ret_code)
 	g_autoptr(KernelSource) s = source(lab);
 	g_autoptr(GError) e = NULL;
 	const char *names[] = {name, NULL};
-	g_autoptr(KernelTree) t = kernel_compose(s, lab->series, fix, names, &e);
+	g_autoptr(KernelTree) t = kernel_compose(s, NULL, lab->series, fix, names, &e);
 	assert_null(t);
 	*ret_code = e->code;
 	g_auto(GStrv) parts = g_strsplit(e->message, lab->dir, -1);
@@ -128,7 +128,7 @@ static void test_header_lookalike(void **state)
 	g_autoptr(KernelSource) s = source(lab);
 	const char *names[] = {"one", NULL};
 	g_autoptr(GError) e = NULL;
-	g_autoptr(KernelTree) t = kernel_compose(s, lab->series, NULL, names, &e);
+	g_autoptr(KernelTree) t = kernel_compose(s, NULL, lab->series, NULL, names, &e);
 	if (!t)
 		fail_msg("%s", e->message);
 	g_autofree char *b = file_in(s, t->tree, "b.c");
