@@ -60,14 +60,15 @@ bool engine_start_boots(Engine *e, GError **error)
 	g_autofree char *plan = g_strdup_printf("%06u-plan", j->first);
 	g_autofree char *name = g_strdup_printf("%06u-boot", j->first);
 	g_autofree char *evidence = g_build_filename(e->run->dir, "trials", NULL);
+	g_autofree char *cmdline = engine_cmdline(c, j->mask);
 	if (!write_plan(e, j, plan, error))
 		return false;
-	g_autoptr(json_t) request = json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:o}", "format", 1,
-		"target", e->target->path, "oracle", c->oracle->path, "kernel", j->kernel->kernel,
-		"identity", j->kernel->identity, "cmdline", c->cmdline ? c->cmdline : "", "mode",
-		j->mode, "boots", (int)j->boots, "first", (int)j->first, "cache", e->options->cache,
-		"evidence", evidence, "stop_at", stop_at(j));
+	g_autoptr(json_t) request =
+		json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:o}", "format",
+			  1, "target", e->target->path, "oracle", c->oracle->path, "kernel",
+			  j->kernel->kernel, "identity", j->kernel->identity, "cmdline", cmdline,
+			  "mode", j->mode, "boots", (int)j->boots, "first", (int)j->first, "cache",
+			  e->options->cache, "evidence", evidence, "stop_at", stop_at(j));
 	const char *launcher = e->launcher ? e->launcher->kernel : e->target->launcher.kernel;
 	if (launcher && !g_str_equal(launcher, "base"))
 		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));

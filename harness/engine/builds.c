@@ -16,6 +16,7 @@ void engine_kernel_free(gpointer data)
 
 static EngineKernel *find(Engine *e, SearchMask mask, bool clean, bool launcher)
 {
+	mask = engine_compiled(e->campaign, mask);
 	for (guint i = e->kernels->len; i-- > 0;) {
 		EngineKernel *k = e->kernels->pdata[i];
 		if (k->mask == mask && k->clean == clean && k->launcher == launcher)
@@ -83,7 +84,7 @@ bool engine_start_build(Engine *e, SearchMask mask, bool clean, bool launcher, G
 	json_object_set_new(request, "clean", json_boolean(clean));
 	json_object_set_new(request, "sandbox", json_boolean(!e->options->no_sandbox));
 	json_object_set_new(request, "cache", kx_json_text(e->options->cache));
-	e->job.mask = launcher ? 0 : mask;
+	e->job.mask = launcher ? 0 : engine_compiled(e->campaign, mask);
 	e->job.clean = clean;
 	e->job.launcher = launcher;
 	return engine_start_job(e, JOB_BUILD, name, request, error);

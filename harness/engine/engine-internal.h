@@ -10,7 +10,8 @@
 
 /* ---- kernels that were built (builds.c) ---- */
 
-/* The newest usable result of building one variant in one way. */
+/* The newest usable result of building one variant in one way. Variants that differ by boot
+ * parameters only share it: `mask` has none of these. */
 typedef struct {
 	bool launcher, clean;
 	SearchMask mask;
@@ -40,7 +41,7 @@ typedef struct {
 	unsigned silence_s;
 	/* a build */
 	bool launcher;
-	/* a boot */
+	/* a boot; `mask` is the whole variant, of a build what is compiled of it */
 	unsigned first, boots, seen; /* numbers first…first+boots-1; trial lines so far */
 	double trials_s;	     /* sum of the trials' totals */
 	SearchMask mask;
@@ -113,6 +114,7 @@ struct Engine {
 	/* failures of the lab in this sitting */
 	unsigned infra;
 	GHashTable *in_a_row; /* variant key → count */
+	GHashTable *refused;  /* variants of which search knows that their kernel does not build */
 	unsigned worked[3];   /* jobs that did their work, by kind */
 	GPtrArray *given_up;  /* names of variants that the lab failed too often for */
 

@@ -111,6 +111,12 @@ static bool ask(Engine *e, GError **error)
 	return true;
 }
 
+static bool first_refusal(Engine *e, SearchMask variant)
+{
+	guint64 key = variant;
+	return g_hash_table_add(e->refused, g_memdup2(&key, sizeof(key)));
+}
+
 static bool experiment(Engine *e, GError **error)
 {
 	const SearchExperiment *x = &e->next;
@@ -119,6 +125,12 @@ static bool experiment(Engine *e, GError **error)
 		return engine_start_build(e, x->variant, x->clean_build, false, error);
 	if (k->ok)
 		return engine_start_boots(e, error);
+	if (k->mask != x->variant && first_refusal(e, x->variant)) {
+		/* Search was told of the kernel by itself, without these boot parameters. */
+		search_observe_untestable(e->search, x->variant, true);
+		engine_schedule(e, 0);
+		return true;
+	}
 	/* The usual build of it worked, so search knows nothing of this yet. */
 	g_autofree char *name = engine_set_name(e, x->variant);
 	g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
@@ -186,6 +198,7 @@ static void init(Engine *e, const Campaign *c, const EngineOptions *options)
 	e->in_a_row = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	e->history = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					   (GDestroyNotify)g_byte_array_unref);
+	e->refused = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	e->boot_s = g_array_new(FALSE, FALSE, sizeof(double));
 	e->build_s = g_array_new(FALSE, FALSE, sizeof(double));
 	e->clean_s = g_array_new(FALSE, FALSE, sizeof(double));
@@ -208,6 +221,7 @@ static void clear(Engine *e)
 	g_array_unref(e->switch_s);
 	g_hash_table_unref(e->history);
 	g_hash_table_unref(e->in_a_row);
+	g_hash_table_unref(e->refused);
 	g_ptr_array_unref(e->given_up);
 	g_ptr_array_unref(e->kernels);
 	store_campaign_free(e->run);

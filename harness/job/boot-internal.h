@@ -26,6 +26,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BootRequest, boot_request_free)
 /* The request that makes boot `number` alone again, into another evidence folder. */
 json_t *boot_request_repeat(const BootRequest *r, unsigned number, unsigned wait_us);
 
+/* ---- boot_cmdline.c ---- */
+/* Why a boot is no evidence: its kernel printed another command line than `wanted` (the whole one).
+ * NULL when it is the same, or it printed none. New string. */
+char *boot_cmdline_fault(const char *kmsg, const char *console, const char *wanted);
+
 /* ---- boot_evidence.c ---- */
 /* An empty folder for the evidence while it comes into being; the caller frees the path. */
 char *boot_evidence_begin(const BootRequest *r, unsigned number, GError **error);

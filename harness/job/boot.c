@@ -55,7 +55,7 @@ static OracleEnd oracle_end(TargetEnd end)
 }
 
 /* What the oracle says, and no outcome for a kernel that is not the one asked for: banner and agent
- * must both name it. */
+ * must both name it, and it must have got its boot parameters. */
 static OracleResult *judge(const BootRequest *r, const TargetResult *t)
 {
 	OracleInput in = {.console = t->console,
@@ -72,6 +72,12 @@ static OracleResult *judge(const BootRequest *r, const TargetResult *t)
 		g_free(judged->reason);
 		judged->reason = g_strdup_printf("a wrong kernel answered: %s, expected %s",
 						 t->wrong, r->identity);
+	}
+	g_autofree char *other = boot_cmdline_fault(t->kmsg, t->console, t->cmdline);
+	if (other && judged->outcome != OUTCOME_INFRA) {
+		judged->outcome = OUTCOME_INFRA;
+		g_free(judged->reason);
+		judged->reason = g_steal_pointer(&other);
 	}
 	return judged;
 }

@@ -13,7 +13,8 @@ typedef struct {
 	Recipe *recipe;
 	Series *series;
 	char *cache;
-	char **fixtures, **candidates, **fragments;
+	char **fixtures, **candidates, **fragments, **config;
+	char *commit, *config_file;
 	KernelRequest q;
 } Request;
 
@@ -25,6 +26,9 @@ static void request_clear(Request *r)
 	g_strfreev(r->fixtures);
 	g_strfreev(r->candidates);
 	g_strfreev(r->fragments);
+	g_strfreev(r->config);
+	g_free(r->commit);
+	g_free(r->config_file);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Request, request_clear)
 
@@ -44,10 +48,11 @@ static bool check_keys(const json_t *j, const char *path, GError **error)
 		const char *key;
 		json_type type;
 	} known[] = {
-		{"format", JSON_INTEGER}, {"recipe", JSON_STRING},     {"fragments", JSON_ARRAY},
-		{"series", JSON_STRING},  {"fixtures", JSON_ARRAY},    {"candidates", JSON_ARRAY},
-		{"clean", JSON_TRUE},	  {"sandbox", JSON_TRUE},      {"cache", JSON_STRING},
-		{"jobs", JSON_INTEGER},	  {"timeout_s", JSON_INTEGER}, {"min_free", JSON_INTEGER},
+		{"format", JSON_INTEGER}, {"recipe", JSON_STRING},	{"fragments", JSON_ARRAY},
+		{"series", JSON_STRING},  {"fixtures", JSON_ARRAY},	{"candidates", JSON_ARRAY},
+		{"clean", JSON_TRUE},	  {"sandbox", JSON_TRUE},	{"cache", JSON_STRING},
+		{"config", JSON_ARRAY},	  {"config_file", JSON_STRING}, {"commit", JSON_STRING},
+		{"jobs", JSON_INTEGER},	  {"timeout_s", JSON_INTEGER},	{"min_free", JSON_INTEGER},
 	};
 	if (!json_is_object(j)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: expected a JSON object", path);
@@ -84,6 +89,29 @@ static bool check_keys(const json_t *j, const char *path, GError **error)
 	return true;
 }
 
+/* One setting each, as it goes into a .config behind "CONFIG_". */
+static bool check_config(const Request *r, const char *path, GError **error)
+{
+	for (char **s = r->config; s && *s; s++) {
+		g_auto(GStrv) one = candidate_settings(*s, NULL);
+		if (one && g_strv_length(one) == 1 && g_str_equal(one[0], *s))
+			continue;
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "%s: 'config': '%s' is not one setting such as USB_PCI=n", path, *s);
+		return false;
+	}
+	return true;
+}
+
+static bool check_commit(const Request *r, const char *path, GError **error)
+{
+	size_t n = r->commit ? strlen(r->commit) : 40;
+	if (!r->commit || ((n == 40 || n == 64) && strspn(r->commit, "0123456789abcdef") == n))
+		return true;
+	g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: 'commit' is not a full hash", path);
+	return false;
+}
+
 static bool parse(Request *r, const char *path, GError **error)
 {
 	g_autoptr(json_t) j = kx_json_load(path, error);
@@ -102,6 +130,11 @@ static bool parse(Request *r, const char *path, GError **error)
 	r->fixtures = kx_json_strv(j, "fixtures");
 	r->candidates = kx_json_strv(j, "candidates");
 	r->fragments = kx_json_strv(j, "fragments");
+	r->config = kx_json_strv(j, "config");
+	r->commit = g_strdup(kx_json_str(j, "commit"));
+	r->config_file = g_strdup(kx_json_str(j, "config_file"));
+	if (!check_config(r, path, error) || !check_commit(r, path, error))
+		return false;
 	r->q = (KernelRequest){
 		.cache = r->cache,
 		.recipe = r->recipe,
@@ -109,6 +142,9 @@ static bool parse(Request *r, const char *path, GError **error)
 		.fixtures = (const char *const *)r->fixtures,
 		.candidates = (const char *const *)r->candidates,
 		.fragments = (const char *const *)r->fragments,
+		.config = (const char *const *)r->config,
+		.config_file = r->config_file,
+		.commit = r->commit,
 		.clean = kx_json_bool(j, "clean", false),
 		.sandbox = kx_json_bool(j, "sandbox", true),
 		.jobs = (unsigned)CLAMP(kx_json_int(j, "jobs", 0), 0, 4096),

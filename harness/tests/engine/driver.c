@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* engine_driver WORLD RESULTS PROGRAM [again] [json|quiet|terminal]: runs the campaign of a world
- * file ("candidates": [{"name", "depends", "conflicts"}], "confidence", "budget", "mode", …) with
- * the engine. Prints "error CODE: text" on standard error when it fails. */
+ * file ("candidates": [{"name", "kind", "depends", "conflicts"}], "confidence", "budget", "mode",
+ * …) with the engine. Prints "error CODE: text" on standard error when it fails. */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +26,14 @@ static uint64_t masks_of(const Series *s, char *const *names, unsigned n)
 	return set;
 }
 
+static CandidateKind kind_of(const char *name)
+{
+	for (int i = 0; name && i < CANDIDATE_KIND_MAX; i++)
+		if (g_str_equal(name, candidate_kind_name((CandidateKind)i)))
+			return (CandidateKind)i;
+	return CANDIDATE_PATCH;
+}
+
 static void make_series(Campaign *c, Series *s, const json_t *world)
 {
 	size_t i;
@@ -46,7 +54,11 @@ static void make_series(Campaign *c, Series *s, const json_t *world)
 	json_array_foreach (all, i, one) {
 		const Patch *p = &s->patches[i];
 		Candidate *k = &c->candidates[i];
-		*k = (Candidate){.name = p->name, .title = p->title, .text = p->name, .weight = 1};
+		*k = (Candidate){.kind = kind_of(kx_json_str(one, "kind")),
+				 .name = p->name,
+				 .title = p->title,
+				 .text = p->name,
+				 .weight = 1};
 		k->depends = masks_of(s, p->depends, p->depends_count);
 		k->conflicts = masks_of(s, p->conflicts, p->conflicts_count);
 	}
@@ -108,6 +120,7 @@ int main(int argc, char **argv)
 	Campaign c = {.name = (char *)"lab",
 		      .title = (char *)"A lab",
 		      .path = (char *)"/lab/lab.yaml",
+		      .cmdline = (char *)kx_json_str(w, "cmdline"),
 		      .digest = (char *)kx_json_str(w, "digest"),
 		      .base = &base,
 		      .series = &series,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A lab in one process: speaks the protocol of `kexsect job build|boot FILE` and computes what real
- * kernels would do from the candidates of the request and a seeded random number. The file
+ * kernels would do from the request's candidates (patches, kconfig settings, words of the command
+ * line, or a commit) and a seeded random number. The file
  * $KEXSECT_FAKE_LAB says how its world is:
  *
  *   seed, q, eps          P(fault) of a faulty and of a good variant
@@ -128,7 +129,10 @@ static void say_build(const char *status, const char *hash, const char *dir, con
 
 static int build(const char *file, const json_t *request)
 {
-	const json_t *names = json_object_get(request, "candidates");
+	g_autoptr(json_t) names = json_copy(json_object_get(request, "candidates"));
+	json_array_extend(names, json_object_get(request, "config"));
+	if (json_object_get(request, "commit"))
+		json_array_append(names, json_object_get(request, "commit"));
 	g_autofree char *of_names = names_hash(names);
 	/* Without a series it is the launcher: another kernel than that of no candidates. */
 	g_autofree char *hash = json_object_get(request, "series")
@@ -284,6 +288,11 @@ static bool one_trial(const json_t *request, const json_t *names)
 static int boot(const json_t *request)
 {
 	g_autoptr(json_t) names = kx_json_load(kx_json_str(request, "kernel"), NULL);
+	const char *cmdline = kx_json_str(request, "cmdline");
+	g_auto(GStrv) words = g_strsplit(cmdline ? cmdline : "", " ", -1);
+	for (char **w = words; names && *w; w++)
+		if (**w)
+			json_array_append_new(names, json_string(*w));
 	if (kx_json_bool(world, "polite", false))
 		signal(SIGTERM, on_term);
 	gint64 first = kx_json_int(request, "first", 0), n = kx_json_int(request, "boots", 0);

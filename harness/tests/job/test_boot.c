@@ -182,13 +182,45 @@ static void test_part_of_a_killed_job(void **state)
 	assert_false(g_file_test(stale, G_FILE_TEST_EXISTS));
 }
 
+/* A real line of each log, with and without what was asked for. */
+static void test_cmdline(void **state)
+{
+	const char *want = "console=ttyS0 intel_iommu=on iommu=pt kexsect.variant=kx0123456789ab";
+	const char *kmsg = "6,0,0,-;Linux version 6.1.0\n"
+			   "5,12,0,-;Kernel command line: console=ttyS0 intel_iommu=on iommu=pt "
+			   "kexsect.variant=kx0123456789ab\n SUBSYSTEM=x\n";
+	const char *console = "[    0.000000] Kernel command line: console=ttyS0 quiet\r\n"
+			      "[    0.004000] Kernel command line: console=ttyS0 intel_iommu=on "
+			      "iommu=pt kexsect.variant=kx0123456789ab\r\n";
+	const char *less = "5,12,0,-;Kernel command line: console=ttyS0 intel_iommu=on "
+			   "kexsect.variant=kx0123456789ab\n";
+	const char *longer = "5,12,0,-;Kernel command line: console=ttyS0 intel_iommu=on "
+			     "iommu=ptx kexsect.variant=kx0123456789ab\n";
+	assert_null(boot_cmdline_fault(kmsg, console, want));
+	assert_null(boot_cmdline_fault(NULL, console, want));
+	assert_null(boot_cmdline_fault("6,0,0,-;Linux version 6.1.0\n", "", want));
+	assert_null(boot_cmdline_fault(kmsg, console, ""));
+	g_autofree char *missing = boot_cmdline_fault(less, console, want);
+	assert_non_null(missing);
+	assert_non_null(strstr(missing, "another command line"));
+	g_autofree char *other = boot_cmdline_fault(longer, NULL, want);
+	assert_non_null(other);
+	/* printk cuts long ones */
+	g_autofree char *many = g_strnfill(1200, 'x');
+	g_autofree char *cut = g_strdup_printf("5,1,0,-;Kernel command line: %.950s\n", many);
+	assert_null(boot_cmdline_fault(cut, NULL, many));
+	g_autofree char *short_one = g_strdup_printf("5,1,0,-;Kernel command line: %.90s\n", many);
+	g_autofree char *told = boot_cmdline_fault(short_one, NULL, many);
+	assert_non_null(told);
+}
+
 int main(void)
 {
 	g_log_set_writer_func(g_log_writer_standard_streams, NULL, NULL);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_request),	     cmocka_unit_test(test_bad_requests),
-		cmocka_unit_test(test_exit_statuses),	     cmocka_unit_test(test_evidence),
-		cmocka_unit_test(test_part_of_a_killed_job),
+		cmocka_unit_test(test_good_request), cmocka_unit_test(test_cmdline),
+		cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_exit_statuses),
+		cmocka_unit_test(test_evidence),     cmocka_unit_test(test_part_of_a_killed_job),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
