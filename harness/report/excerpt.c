@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/emulator_record.h"
 #include "model.h"
 
 #define READ_MAX (32u << 20) /* bytes of a log that are looked at */
@@ -13,6 +14,8 @@
 #define AFTER 4	      /* and after it */
 #define AROUND 3      /* lines around a fault, where the window is too long to show */
 #define WINDOW_MAX 60 /* lines of a window that is shown whole */
+#define FIRST 8	      /* of many faults, those that are shown */
+#define LAST 4
 
 typedef struct {
 	char *text; /* without the log's own prefix */
@@ -40,6 +43,21 @@ static bool split_kmsg(const char *raw, Line *ret)
 	return true;
 }
 
+/* "[    1.234567] text", as a kernel prints it on a console: its own time is the better one. */
+static void take_kernel_time(Line *line)
+{
+	int end = 0;
+	char time[32];
+	if (sscanf(line->text, "[ %31[0-9.]] %n", time, &end) != 1 || end == 0 ||
+	    !strchr(time, '.'))
+		return;
+	char *rest = g_strdup(line->text + end);
+	g_free(line->text);
+	g_free(line->time);
+	line->text = rest;
+	line->time = g_strdup(time);
+}
+
 /* console.log: "2026-11-22T14:35:04.123456Z +1.234567 text". */
 static bool split_console(const char *raw, Line *ret)
 {
@@ -50,6 +68,9 @@ static bool split_console(const char *raw, Line *ret)
 		return false;
 	ret->time = g_strndup(raw, (gsize)date);
 	ret->text = g_strdup(raw[end] == ' ' ? raw + end + 1 : raw + end);
+	take_kernel_time(ret);
+	if (g_str_has_prefix(ret->text, EMULATOR_RECORD_PREFIX))
+		g_clear_pointer(&ret->time, g_free); /* when it was written, not when it was */
 	return true;
 }
 
@@ -144,8 +165,11 @@ static void choose(GArray *lines, gint64 from, gint64 to, bool window_known)
 		show(lines, from - BEFORE, from + AROUND);
 		show(lines, to - AROUND, to + AFTER);
 	}
+	guint faults = 0, seen = 0;
+	for (guint i = 0; i < lines->len; i++)
+		faults += at(lines, i)->fault;
 	for (guint i = 0; i < lines->len; i++) {
-		if (at(lines, i)->fault)
+		if (at(lines, i)->fault && (seen++ < FIRST || seen + LAST > faults))
 			show(lines, (gint64)i - AROUND, (gint64)i + AROUND);
 	}
 	/* a gap is not worth its mark when it is as short */
@@ -199,9 +223,15 @@ static json_t *excerpt(GArray *lines, const char *from, const char *to, const GP
 
 json_t *excerpt_read(const char *folder, const char *from, const char *to, const GPtrArray *faults)
 {
-	static const char *const names[] = {"kmsg.log", "console.log"};
+	const char *names[] = {"kmsg.log", "console.log"};
+	g_autofree char *console = model_read(folder, "console.log", READ_MAX, NULL);
+	/* only the console has what the emulator recorded, in its place */
+	if (console && strstr(console, " " EMULATOR_RECORD_PREFIX))
+		names[0] = NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *text = model_read(folder, names[i], READ_MAX, NULL);
+		g_autofree char *text = !names[i] ? NULL
+					: i == 0  ? model_read(folder, names[i], READ_MAX, NULL)
+						  : g_steal_pointer(&console);
 		g_autoptr(GArray) lines = split_lines(text, i == 0);
 		json_t *chosen = lines->len ? excerpt(lines, from, to, faults) : NULL;
 		if (!chosen)
