@@ -72,6 +72,12 @@ FaultKind fault_kind_from_name(const char *name);
 /* "ssss:bb:dd.f" from the spellings that kernels and people use: bb:dd.f, ssss:bb:dd.f,
  * 0x00:0x02.0, [bb:dd.f]. The caller frees it; NULL when it is not a PCI address. */
 char *fault_normalise_device(const char *text);
+/* The same for text without NUL. */
+char *fault_normalise_device_n(const char *text, size_t len);
+/* "ssss:bb:dd.f" of numbers; what is out of range is cut. The caller frees it. */
+char *fault_format_device(unsigned segment, unsigned bus, unsigned dev, unsigned fn);
+/* What `signature` must be for these fields. The caller frees it. */
+char *fault_make_signature(const Fault *f);
 
 /* ---- streaming ---- */
 

@@ -9,22 +9,45 @@
  */
 static const char prefix_pattern[] =
 	"(?xn) \\A(?:"
-	"  (?: \\x1b\\[[0-9;?]{0,16}[A-Za-z] | [\\x00-\\x08\\x0b-\\x1f\\x7f-\\xff]++ )" /* escapes,
-											   garbage
-											 */
+	"  (?: \\x1b\\[[0-9;?]{0,16}[A-Za-z] | "
+	"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\xff]++ )" /* escapes,
+						     garbage
+						   */
 	"| <(?<level>[0-9]{1,3})>"
-	"| (?<prio>[0-9]{1,4}),(?<seq>[0-9]{1,18}),(?<us>[0-9]{1,18}),[^;\\n]{0,64};" /* /dev/kmsg
-										       */
-	"| \\[\\x20{0,8}(?<sec>[0-9]{1,10})\\.(?<frac>[0-9]{6})\\]\\x20?"
-	"| \\[\\x20{0,12}[TC][0-9]{1,10}\\]\\x20?"	  /* CONFIG_PRINTK_CALLER */
-	"| \\[\\x20{0,4}\\+[0-9]{1,8}\\.[0-9]{6}\\]\\x20" /* dmesg --reltime */
+	"| "
+	"(?<prio>[0-9]{1,4}),(?<seq>[0-9]{1,18}),(?<us>[0-9]{1,18}),[^;\\n]{0,"
+	"64};" /* /dev/kmsg
+		*/
+	"| "
+	"[0-9]\\.[0-9]{1,3}[A-Za-z0-9.+_-]{0,60},(?=[0-9]{1,4},[0-9]{1,18},[0-9]"
+	"{1,18},)" /* netconsole
+		    */
+	"| \\[\\x20{0,8}(?<sec>[0-9]{1,10})\\.(?<frac>[0-9]{6})"
+	"  (?:\\x20<\\x20{0,8}[0-9]{1,8}\\.[0-9]{6}>)?\\]\\x20?" /* printk; dmesg
+								    -d */
+	"| \\[\\x20{0,12}[TC][0-9]{1,10}\\]\\x20?"		 /* CONFIG_PRINTK_CALLER */
+	"| \\[\\x20{0,4}\\+[0-9]{1,8}\\.[0-9]{6}\\]\\x20"	 /* dmesg --reltime */
 	"| \\[ (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\\x20)?"
-	"  (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[\\x20]{0,2}[0-9]{1,2}\\x20"
+	"  "
+	"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[\\x20]{0,2}[0-9]{1,"
+	"2}\\x20"
 	"  [0-9]{2}:[0-9]{2}(?::[0-9]{2}\\x20[0-9]{4})?\\]\\x20?"	     /* dmesg -T */
-	"| (?:kern|user|daemon|syslog)\\x20{0,4}:[a-z]{3,6}\\x20{0,3}:\\x20" /* dmesg -x */
-	"| \\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T\\x20][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
+	"| (?:kern|user|daemon|syslog)\\x20{0,4}:[a-z]{3,6}\\x20{0,3}:\\x20" /* dmesg
+										-x */
+	"| "
+	"\\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T\\x20][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,]"
+	"[0-9]{1,9})?"
 	"  (?:Z|[+-][0-9]{2}:?[0-9]{2})?\\]?:?(?:\\x20|\\t|$)" /* ISO 8601 */
-	"| (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\\x20[\\x200-9][0-9]\\x20"
+	"| 1\\x20(?=[0-9]{4}-[0-9]{2}-)"		       /* RFC 5424 */
+	"| [A-Za-z0-9._-]{1,64}\\x20kernel\\x20(?:-|[0-9]{1,8})\\x20-\\x20-\\x20"
+	"| (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\\x20(?=[0-9]{4}-[0-9]{2}-)" /* journal
+									*/
+	"| "
+	"[A-Z]{3,5}\\x20(?=[A-Za-z0-9._-]{1,64}\\x20kernel(?:\\[[0-9]{1,8}\\])?:"
+	")"
+	"| "
+	"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\\x20[\\x200-9][0-9]"
+	"\\x20"
 	"  [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,9})?\\x20" /* syslog */
 	"| \\[?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,9})?\\]?\\x20"
 	"| \\+?[0-9]{1,10}\\.[0-9]{3,9}(?:\\x20|\\t|$)" /* seconds of the host */
@@ -52,6 +75,39 @@ static bool has_prefix(const FaultLine *l, const char *word)
 	return l->len >= n && memcmp(l->text, word, n) == 0;
 }
 
+/* The form of almost every line, "[    1.234567] text", without the regex: it takes longer than all
+ * the rest. False for whatever else may be in front. */
+static bool read_plain_stamp(FaultLine *l)
+{
+	const char *p = l->text, *end = p + l->len;
+	if (l->len < 16 || *p++ != '[')
+		return false;
+	while (p < end && *p == ' ')
+		p++;
+	const char *number = p;
+	gint64 sec = 0;
+	for (; p < end && g_ascii_isdigit(*p); p++)
+		sec = sec * 10 + (*p - '0');
+	if (p == number || p - number > 10 || number - l->text > 9 || end - p < 10 || *p++ != '.')
+		return false;
+	gint64 us = 0;
+	for (unsigned i = 0; i < 6; i++, p++) {
+		if (!g_ascii_isdigit(*p))
+			return false;
+		us = us * 10 + (*p - '0');
+	}
+	if (p[0] != ']' || p[1] != ' ' || !g_ascii_isalpha(p[2]) || (p[2] & 0x80))
+		return false;
+	p += 2;
+	/* "[    1.234567] host kernel: text" of a journal */
+	if (memmem(p, MIN((size_t)(end - p), 96), "kernel", 6))
+		return false;
+	l->time_us = sec * G_USEC_PER_SEC + us;
+	l->len = (size_t)(end - p);
+	l->text = p;
+	return true;
+}
+
 void fault_line_read(const char *line, size_t len, FaultLine *ret)
 {
 	while (len && (line[len - 1] == '\r' || line[len - 1] == '\n'))
@@ -60,7 +116,9 @@ void fault_line_read(const char *line, size_t len, FaultLine *ret)
 	if (!len)
 		return;
 	FaultMatch m;
-	if (fault_regex_match(prefix_regex(), line, MIN(len, 512), 0, &m)) {
+	if (read_plain_stamp(ret)) {
+		/* done */
+	} else if (fault_regex_match(prefix_regex(), line, MIN(len, 512), 0, &m)) {
 		ret->text += m.end;
 		ret->len -= m.end;
 		gint64 sec = fault_match_number(&m, "sec", 10);

@@ -8,11 +8,32 @@
 /* Backtracking of a pattern that people wrote may not take seconds on a hostile line. */
 #define MATCH_LIMIT 200000
 
+#define MAX_SAME_NAME 4
+
+static const char *const group_names[FAULT_GROUP_MAX] = {"device", "domain", "domain10", "address",
+							 "pasid",  "flags",  "flags10",	 "reason",
+							 "access", "event"};
+
 struct FaultRegex {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	unsigned groups[FAULT_GROUP_MAX][MAX_SAME_NAME]; /* numbers of each name; 0: no more */
 };
+
+static void find_groups(FaultRegex *r)
+{
+	for (unsigned g = 0; g < FAULT_GROUP_MAX; g++) {
+		PCRE2_SPTR first, last;
+		int width = pcre2_substring_nametable_scan(r->code, (PCRE2_SPTR)group_names[g],
+							   &first, &last);
+		unsigned n = 0;
+		for (PCRE2_SPTR entry = first; width > 0 && entry <= last; entry += width) {
+			g_assert(n < MAX_SAME_NAME);
+			r->groups[g][n++] = (unsigned)entry[0] << 8 | entry[1];
+		}
+	}
+}
 
 FaultRegex *fault_regex_new(const char *pattern, GError **error)
 {
@@ -36,6 +57,7 @@ FaultRegex *fault_regex_new(const char *pattern, GError **error)
 	r->data = pcre2_match_data_create_from_pattern(code, NULL);
 	r->context = pcre2_match_context_create(NULL);
 	pcre2_set_match_limit(r->context, MATCH_LIMIT);
+	find_groups(r);
 	return r;
 }
 
@@ -78,15 +100,40 @@ const char *fault_match_group(const FaultMatch *m, const char *name, size_t *ret
 	return NULL;
 }
 
+const char *fault_match_known(const FaultMatch *m, FaultGroup group, size_t *ret_len)
+{
+	const unsigned *numbers = m->regex->groups[group];
+	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(m->regex->data);
+	for (unsigned i = 0; i < MAX_SAME_NAME && numbers[i]; i++) {
+		unsigned n = numbers[i];
+		if (v[2 * n] != PCRE2_UNSET) {
+			*ret_len = v[2 * n + 1] - v[2 * n];
+			return m->subject + v[2 * n];
+		}
+	}
+	return NULL;
+}
+
+bool fault_read_number(const char *text, size_t len, unsigned base, gint64 *ret)
+{
+	guint64 n = 0;
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int digit = g_ascii_xdigit_value(text[i]);
+		if (digit < 0 || (unsigned)digit >= base ||
+		    n > ((guint64)G_MAXINT64 - (guint64)digit) / base)
+			return false;
+		n = n * base + (guint64)digit;
+	}
+	*ret = (gint64)n;
+	return true;
+}
+
 gint64 fault_match_number(const FaultMatch *m, const char *name, unsigned base)
 {
 	size_t len;
+	gint64 n;
 	const char *text = fault_match_group(m, name, &len);
-	char buffer[24];
-	if (!text || len == 0 || len >= sizeof(buffer))
-		return -1;
-	memcpy(buffer, text, len);
-	buffer[len] = '\0';
-	guint64 n;
-	return g_ascii_string_to_unsigned(buffer, base, 0, G_MAXINT64, &n, NULL) ? (gint64)n : -1;
+	return text && fault_read_number(text, len, base, &n) ? n : -1;
 }

@@ -39,15 +39,15 @@ FaultKind fault_kind_from_name(const char *name)
 }
 
 /* One hex number of at most `max`, with or without 0x; moves *p behind it. -1: none. */
-static long take_hex(const char **p, long max)
+static long take_hex(const char **p, const char *end, long max)
 {
 	const char *s = *p;
-	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
+	if (end - s > 1 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
 		s += 2;
-	if (!g_ascii_isxdigit(*s))
+	if (s == end || !g_ascii_isxdigit(*s))
 		return -1;
 	long n = 0;
-	for (; g_ascii_isxdigit(*s); s++) {
+	for (; s < end && g_ascii_isxdigit(*s); s++) {
 		n = n * 16 + g_ascii_xdigit_value(*s);
 		if (n > max)
 			return -1;
@@ -56,29 +56,98 @@ static long take_hex(const char **p, long max)
 	return n;
 }
 
-char *fault_normalise_device(const char *text)
+/* At least `digits` of them. */
+static char *put_hex(char *to, unsigned long n, unsigned digits)
 {
-	while (*text == '[' || *text == ' ')
+	static const char hex[] = "0123456789abcdef";
+	for (unsigned wide = sizeof(n) * 2; wide > digits; wide--)
+		if (n >> 4 * (wide - 1)) {
+			digits = wide;
+			break;
+		}
+	while (digits--)
+		*to++ = hex[n >> 4 * digits & 15];
+	return to;
+}
+
+char *fault_format_device(unsigned segment, unsigned bus, unsigned dev, unsigned fn)
+{
+	char *text = g_malloc(24), *p = put_hex(text, segment, 4);
+	*p++ = ':';
+	p = put_hex(p, bus & 0xff, 2);
+	*p++ = ':';
+	p = put_hex(p, dev & 0x1f, 2);
+	*p++ = '.';
+	p = put_hex(p, fn & 7, 1);
+	*p = '\0';
+	return text;
+}
+
+char *fault_normalise_device_n(const char *text, size_t len)
+{
+	const char *end = text + len;
+	while (text < end && (*text == '[' || *text == ' '))
 		text++;
 	long part[3] = {0};
 	int count = 0;
 	for (;;) {
-		if (count == 3 || (part[count++] = take_hex(&text, 0x7fffffff)) < 0)
+		if (count == 3 || (part[count++] = take_hex(&text, end, 0x7fffffff)) < 0)
 			return NULL;
-		if (*text != ':')
+		if (text == end || *text != ':')
 			break;
 		text++;
 	}
-	if (count < 2 || *text++ != '.')
+	if (count < 2 || text == end || *text++ != '.')
 		return NULL;
 	long segment = count == 3 ? part[0] : 0;
-	long bus = part[count - 2], dev = part[count - 1], fn = take_hex(&text, 7);
-	while (*text == ']' || *text == ' ')
+	long bus = part[count - 2], dev = part[count - 1], fn = take_hex(&text, end, 7);
+	while (text < end && (*text == ']' || *text == ' '))
 		text++;
-	if (bus > 0xff || dev > 0x1f || fn < 0 || *text)
+	if (bus > 0xff || dev > 0x1f || fn < 0 || text < end)
 		return NULL;
-	return g_strdup_printf("%04lx:%02lx:%02lx.%lx", (unsigned long)segment, (unsigned long)bus,
-			       (unsigned long)dev, (unsigned long)fn);
+	return fault_format_device((unsigned)segment, (unsigned)bus, (unsigned)dev, (unsigned)fn);
+}
+
+char *fault_normalise_device(const char *text)
+{
+	return fault_normalise_device_n(text, strlen(text));
+}
+
+static char *put_text(char *to, const char *text, char *end)
+{
+	size_t n = MIN(strlen(text), (size_t)(end - to));
+	memcpy(to, text, n);
+	return to + n;
+}
+
+char *fault_make_signature(const Fault *f)
+{
+	char text[512], *p = text, *end = text + sizeof(text) - 64;
+	p = put_text(p, f->driver, end);
+	*p++ = ' ';
+	p = put_text(p, f->event, end);
+	*p++ = ' ';
+	p = put_text(p, f->device ? f->device : "-", end);
+	*p++ = ' ';
+	p = put_text(p, fault_access_name(f->access), end);
+	*p++ = ' ';
+	if (f->flags >= 0 && f->kind != FAULT_KIND_SUPPRESSED) {
+		*p++ = '0';
+		*p++ = 'x';
+		p = put_hex(p, (unsigned long)f->flags, 1);
+	} else {
+		*p++ = '-';
+	}
+	*p++ = ' ';
+	/* Devices walk through buffers: 64 KiB holds one together, and two buffers apart. */
+	if (f->has_address && f->kind == FAULT_KIND_FAULT) {
+		*p++ = '0';
+		*p++ = 'x';
+		p = put_hex(p, f->address & ~0xffffUL, 1);
+	} else {
+		*p++ = '-';
+	}
+	return g_strndup(text, (gsize)(p - text));
 }
 
 Fault *fault_copy(const Fault *f)

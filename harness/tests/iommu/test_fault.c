@@ -206,7 +206,7 @@ static void test_scan(void **state)
 	g_autofree char *text = fault_to_text(g_ptr_array_index(faults, 0));
 	assert_string_equal(text,
 			    "[    0.669704] intel DMA 0000:00:02.0 read 0x1ffde000: Present bit in "
-			    "root entry is clear");
+			    "root entry is clear [VT-d, appendix A]");
 }
 
 int main(void)
