@@ -52,7 +52,8 @@ static void check_domain(const TargetConfig *c, virConnectPtr conn, GPtrArray *c
 			   .initrd = "/initrd",
 			   .cmdline = "",
 			   .console = "/console",
-			   .agent = "/agent"};
+			   .agent = "/agent",
+			   .record = c->vm.iommu_record == RECORD_AMD ? "/record" : NULL};
 	g_autofree char *xml = domain_xml(&spec, &e);
 	char *line = xml ? virConnectDomainXMLToNative(conn, "qemu-argv", xml, 0) : NULL;
 	if (xml && !line)
@@ -60,6 +61,24 @@ static void check_domain(const TargetConfig *c, virConnectPtr conn, GPtrArray *c
 	target_check_add(checks, "machine", line != NULL,
 			 line ? g_strdup("the description is accepted") : g_strdup(e->message));
 	free(line);
+}
+
+/* Where faults of an emulated AMD-Vi will be found, and that its launcher is not to be saved:
+ * "State blocked by non-migratable device" would come only when it is. */
+static void check_amd(const TargetConfig *c, virConnectPtr conn, GPtrArray *checks)
+{
+	if (c->vm.iommu_record == RECORD_AMD)
+		target_check_add(checks, "fault log", true,
+				 g_strdup(libvirt_logs_to_guest(conn)
+						  ? "the guest's own: this QEMU delivers its events"
+						  : "QEMU's record of refused DMA: before 10.2 it "
+						    "delivers no events to the guest"));
+	for (unsigned i = 0; i < c->vm.qemu_args_count; i++)
+		if (c->launcher.start == LAUNCHER_SAVED &&
+		    g_str_has_prefix(c->vm.qemu_args[i], "amd-iommu"))
+			target_check_add(checks, "launcher", false,
+					 g_strdup("amd-iommu cannot be saved: launcher.start must "
+						  "be fresh"));
 }
 
 static void check_connection(const TargetConfig *c, const char *cache, GPtrArray *checks)
@@ -77,6 +96,7 @@ static void check_connection(const TargetConfig *c, const char *cache, GPtrArray
 		     : g_strdup(e->message));
 	if (conn) {
 		check_domain(c, conn, checks);
+		check_amd(c, conn, checks);
 		check_tables(c, dir, checks);
 	}
 	embed_close(conn);

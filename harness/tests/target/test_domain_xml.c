@@ -79,7 +79,43 @@ static void test_kvm(void **state)
 	assert_null(strstr(all, "max,-smap"));
 }
 
-static char *fill(const char *text, GError **error)
+static void test_record_and_instructions(void **state)
+{
+	TargetConfig own = config;
+	own.vm.determinism = DETERMINISM_ICOUNT;
+	own.vm.icount_shift = 4;
+	DomainSpec s = spec;
+	s.config = &own;
+	s.record = "/run/rec";
+	g_autofree char *xml = domain_xml(&s, NULL);
+	g_autofree char *all = parsed(xml);
+	const char *at = all;
+	/* QEMU takes the last of an option that is given twice: the configuration's come last */
+	const char *const wanted[] = {
+		"[qemu:arg.value=-icount]",    "[qemu:arg.value=shift=4,sleep=off]",
+		"[qemu:arg.value=-d]",	       "[qemu:arg.value=" RECORD_ITEMS "]",
+		"[qemu:arg.value=-D]",	       "[qemu:arg.value=/run/rec]",
+		"[qemu:arg.value=x,a='<&\">']"};
+	for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+		at = strstr(at, wanted[i]);
+		if (!at)
+			fail_msg("%s is not in %s, or not in its place", wanted[i], all);
+	}
+	g_autofree char *plain = domain_xml(&spec, NULL);
+	assert_null(strstr(plain, "icount"));
+	assert_null(strstr(plain, "guest_errors"));
+}
+
+/* From 10.2 on the guest's own log has the faults. */
+static void test_who_logs(void **state)
+{
+	assert_false(libvirt_version_logs_to_guest(7002022));
+	assert_false(libvirt_version_logs_to_guest(10001002));
+	assert_true(libvirt_version_logs_to_guest(10002000));
+	assert_true(libvirt_version_logs_to_guest(11000000));
+}
+
+static char *fill_with(const char *text, const char *record, GError **error)
 {
 	g_autofree char *path = NULL;
 	g_close(g_file_open_tmp("kexsect-domain-XXXXXX", &path, NULL), NULL);
@@ -88,9 +124,15 @@ static char *fill(const char *text, GError **error)
 	own.vm.domain_xml = path;
 	DomainSpec s = spec;
 	s.config = &own;
+	s.record = record;
 	char *xml = domain_xml(&s, error);
 	g_unlink(path);
 	return xml;
+}
+
+static char *fill(const char *text, GError **error)
+{
+	return fill_with(text, NULL, error);
 }
 
 #define HEAD "<domain type='@TYPE@'><name>kexsect</name><uuid>x</uuid>"
@@ -117,12 +159,27 @@ static void test_template_without_a_place(void **state)
 	assert_non_null(strstr(name->message, "named"));
 }
 
+/* A machine of one's own must say where its record goes when one is asked for. */
+static void test_template_with_record(void **state)
+{
+	g_autoptr(GError) e = NULL;
+	const char *const rest = HEAD "@KERNEL@@INITRD@@CMDLINE@@AGENT@@CONSOLE@";
+	g_autofree char *with = g_strconcat(rest, "<a>@RECORD@</a></domain>", NULL);
+	g_autofree char *without = g_strconcat(rest, "</domain>", NULL);
+	g_autofree char *xml = fill_with(with, "/run/rec", NULL);
+	assert_non_null(strstr(xml, "<a>/run/rec</a>"));
+	assert_null(fill_with(without, "/run/rec", &e));
+	assert_non_null(strstr(e->message, "@RECORD@"));
+	g_autofree char *none = fill_with(with, NULL, NULL);
+	assert_non_null(strstr(none, "<a></a>"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything_is_escaped),
-		cmocka_unit_test(test_kvm),
-		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_everything_is_escaped),	 cmocka_unit_test(test_kvm),
+		cmocka_unit_test(test_record_and_instructions),	 cmocka_unit_test(test_who_logs),
+		cmocka_unit_test(test_template_with_record),	 cmocka_unit_test(test_template),
 		cmocka_unit_test(test_template_without_a_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
