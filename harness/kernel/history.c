@@ -145,6 +145,27 @@ static bool check_size(const KernelHistory *h, const CampaignHistory *asked, con
 	return false;
 }
 
+/* In a series `from` and `to` are names of patches. */
+static bool series_range(const KernelSource *s, const CampaignHistory *h, char **ret_from,
+			 char **ret_to, GError **error)
+{
+	KernelGit g = {.dir = s->git};
+	/* all of it: each commit that was made can be made again from the whole series */
+	g_autofree char *all = kernel_series_commit(s, h->series, NULL, error);
+	g_autofree char *from = !all	  ? NULL
+				: h->from ? kernel_series_commit(s, h->series, h->from, error)
+					  : kernel_git(&g, NULL, error, "rev-parse", "--verify",
+						       "refs/heads/base", NULL);
+	if (!from)
+		return false;
+	char *to = h->to ? kernel_series_commit(s, h->series, h->to, error) : g_strdup(all);
+	if (!to)
+		return false;
+	*ret_from = g_steal_pointer(&from);
+	*ret_to = to;
+	return true;
+}
+
 KernelHistory *kernel_history(const char *cache, const Recipe *recipe,
 			      const CampaignHistory *history, KernelStepFunc step, gpointer user,
 			      GError **error)
@@ -155,15 +176,11 @@ KernelHistory *kernel_history(const char *cache, const Recipe *recipe,
 	if (!s)
 		return NULL;
 	if (history->series) {
-		KernelGit g = {.dir = s->git};
-		from = kernel_git(&g, NULL, error, "rev-parse", "--verify", "refs/heads/base",
-				  NULL);
-		to = from ? kernel_series_commit(s, history->series, error) : NULL;
+		if (!series_range(s, history, &from, &to, error))
+			return NULL;
 	} else if (!kernel_range_fetch(s, recipe, history, &p, &from, &to, error)) {
 		return NULL;
 	}
-	if (!to)
-		return NULL;
 	g_autoptr(KernelHistory) h =
 		read_range(s, from, to, history->first_parent && !history->series, error);
 	return h && check_size(h, history, to, error) ? g_steal_pointer(&h) : NULL;
@@ -195,7 +212,7 @@ bool kernel_history_need(const KernelSource *s, const KernelRequest *q, KernelPr
 		return true;
 	/* the cache was emptied since the history was read */
 	if (q->history) {
-		g_autofree char *last = kernel_series_commit(s, q->history, error);
+		g_autofree char *last = kernel_series_commit(s, q->history, NULL, error);
 		if (!last)
 			return false;
 	} else if (q->recipe->source.git) {

@@ -11,11 +11,12 @@
 #define FORMAT "kexsect-series-1"
 #define NOBODY "kexsect <kexsect@localhost>"
 
-static char *series_ref(const char *base, const Series *series, GError **error)
+/* A series with the first `n` of its patches is a prefix of the whole one's commits. */
+static char *series_ref(const char *base, const Series *series, unsigned n, GError **error)
 {
 	g_autoptr(GString) what = g_string_new(FORMAT "\n");
 	g_string_append_printf(what, "%s\n", base);
-	for (unsigned i = 0; i < series->patches_count; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const Patch *p = &series->patches[i];
 		g_autofree char *digest = kx_sha256_file(p->file, error);
 		if (!digest)
@@ -40,11 +41,11 @@ static void posted_clear(Posted *x)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Posted, posted_clear)
 
-static bool read_all(Posted *x, const Series *series, GError **error)
+static bool read_all(Posted *x, const Series *series, unsigned n, GError **error)
 {
 	x->mails = g_ptr_array_new_with_free_func(kernel_mail_free);
 	x->patches = g_array_new(FALSE, TRUE, sizeof(Patch));
-	for (unsigned i = 0; i < series->patches_count; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const Patch *p = &series->patches[i];
 		GPtrArray *some = kernel_mail_read(p, error);
 		if (!some)
@@ -102,10 +103,10 @@ static void add_commit(GString *out, const char *ref, const char *base, guint nu
 }
 
 static char *make_commits(const KernelSource *s, const char *base, const char *ref,
-			  const Series *series, GError **error)
+			  const Series *series, unsigned n, GError **error)
 {
 	g_auto(Posted) x = {0};
-	g_autoptr(KernelStage) st = read_all(&x, series, error) ? stage_of(s, &x, error) : NULL;
+	g_autoptr(KernelStage) st = read_all(&x, series, n, error) ? stage_of(s, &x, error) : NULL;
 	g_autoptr(GString) stream = g_string_new(NULL);
 	for (guint i = 0; st && i < x.mails->len; i++) {
 		GError *e = NULL;
@@ -128,14 +129,22 @@ static char *make_commits(const KernelSource *s, const char *base, const char *r
 	return out ? kernel_git(&g, NULL, error, "rev-parse", "--verify", ref, NULL) : NULL;
 }
 
-char *kernel_series_commit(const KernelSource *s, const Series *series, GError **error)
+char *kernel_series_commit(const KernelSource *s, const Series *series, const char *last,
+			   GError **error)
 {
+	const Patch *end = last ? series_find(series, last) : NULL;
+	if (last && !end) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "no patch '%s' in %s", last,
+			    series->path);
+		return NULL;
+	}
+	unsigned n = end ? (unsigned)(end - series->patches) + 1 : series->patches_count;
 	KernelGit g = {.dir = s->git};
 	g_autofree char *base =
 		kernel_git(&g, NULL, error, "rev-parse", "--verify", "refs/heads/base", NULL);
-	g_autofree char *ref = base ? series_ref(base, series, error) : NULL;
+	g_autofree char *ref = base ? series_ref(base, series, n, error) : NULL;
 	if (!ref)
 		return NULL;
 	char *known = kernel_git(&g, NULL, NULL, "rev-parse", "--verify", "--quiet", ref, NULL);
-	return known ? known : make_commits(s, base, ref, series, error);
+	return known ? known : make_commits(s, base, ref, series, n, error);
 }

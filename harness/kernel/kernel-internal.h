@@ -145,8 +145,10 @@ bool kernel_history_need(const KernelSource *s, const KernelRequest *q, KernelPr
  * them. */
 bool kernel_range_fetch(const KernelSource *s, const Recipe *recipe, const CampaignHistory *h,
 			KernelProgress *p, char **ret_from, char **ret_to, GError **error);
-/* Commits the patches of a series one after the other on the base; the last one's id. */
-char *kernel_series_commit(const KernelSource *s, const Series *series, GError **error);
+/* Commits the patches of a series one after the other on the base, up to the one named `last`
+ * (NULL: all); the last commit's id. */
+char *kernel_series_commit(const KernelSource *s, const Series *series, const char *last,
+			   GError **error);
 
 /* ---- sandbox.c ---- */
 

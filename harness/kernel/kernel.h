@@ -108,7 +108,8 @@ typedef struct {
 void kernel_history_free(KernelHistory *h);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelHistory, kernel_history_free)
 /* The commits of a campaign's history in the repository of the recipe's source; a history made of
- * a series is committed there first, the same hashes each time, a mail of a mailbox each. Prepares
+ * a series is committed there first, the same hashes each time, a mail of a mailbox each; from and
+ * to are then names of patches: the last one of the start, and of the range (NULL: all). Prepares
  * the source and fetches what is missing of the range. KX_ERROR_INPUT when the range makes no sense
  * (`from` is no ancestor, it is empty or too long, a patch does not apply), KX_ERROR_MISSING when
  * there is no such revision; both say what to do. */
