@@ -48,9 +48,11 @@ typedef struct {
 	char *raw; /* the line without its end; two-line forms: joined by '\n'; at most 2 KiB */
 	char *signature; /* equal for the same fault seen again: driver, event, device, access,
 			  * reason number and the address rounded down to 64 KiB */
-	/* set by those who know the trial, see oracle.h */
-	char *window; /* name of the window it fell into */
-	char *region; /* the address range that it matched */
+	/* By the markers of the log that came before it (marks.h), when the parser was asked for
+	 * them; those who know the trial set the window anew, see oracle.h. */
+	char *window;	/* name of the window it fell into */
+	char *initcall; /* that was running, where initcall_debug was on */
+	char *region;	/* the address range that it matched */
 } Fault;
 
 Fault *fault_copy(const Fault *f);
@@ -58,7 +60,8 @@ void fault_free(Fault *f);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fault, fault_free)
 
 /* A new object with the stable keys driver event device access address domain pasid flags reason
- * time line window region raw suppressed signature kind, all always there. Unknown: null. address
+ * time line window region raw suppressed signature kind, all always there, and initcall when it is
+ * known. Unknown: null. address
  * and flags are strings "0x…" (JSON numbers lose bits), time is an integer in µs. */
 json_t *fault_to_json(const Fault *f);
 /* The reverse, for records that were stored; NULL with *error set on a wrong type or word. */
@@ -87,6 +90,9 @@ typedef void (*FaultFunc)(const Fault *f, gpointer user);
 
 /* Records come in the order of their last line. */
 FaultParser *fault_parser_new(FaultFunc func, gpointer user);
+/* The same, and records say in which window and initcall they fell. A new boot ("Linux version …")
+ * starts anew. Costs a little speed. */
+FaultParser *fault_parser_new_with_windows(FaultFunc func, gpointer user);
 /* Any bytes, cut anywhere. NUL, control characters and broken UTF-8 are fine; a line longer than
  * 64 KiB is read in pieces of that size. */
 void fault_parser_feed(FaultParser *p, const char *bytes, size_t len);
@@ -96,6 +102,13 @@ void fault_parser_line(FaultParser *p, const char *line, size_t len, uint64_t nu
 /* The end of the input: a last line without newline, a record that waits for its second line. The
  * parser can be used again after it, with lines counted from 1. */
 void fault_parser_finish(FaultParser *p);
+/* Lets records go that wait for more lines; the counting of lines goes on. */
+void fault_parser_flush(FaultParser *p);
+/* Only records between two marker lines, in each boot: `from` and `to` are names of windows
+ * (marks.h: the line that opens it) or patterns (PCRE2) that a line's message matches; NULL or "":
+ * the start, the end. As an oracle's window, it opens and closes once. Only for a parser with
+ * windows, before the first line. False with *error set when a pattern does not compile. */
+bool fault_parser_set_range(FaultParser *p, const char *from, const char *to, GError **error);
 /* Lines seen since the start or the last finish. */
 uint64_t fault_parser_lines(const FaultParser *p);
 void fault_parser_free(FaultParser *p);

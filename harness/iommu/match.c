@@ -21,9 +21,16 @@ void fault_add_words(GString *words, const char *more)
 	g_string_append(words, more);
 }
 
-static void emit(FaultParser *p, Fault *f)
+static bool is_outside(const FaultParser *p)
+{
+	return p->range.set && (!p->range.opened || p->range.closed);
+}
+
+static void emit(FaultParser *p, Fault *f, bool outside)
 {
 	g_autoptr(Fault) owned = f;
+	if (outside)
+		return;
 	f->signature = fault_make_signature(f);
 	p->func(f, p->user);
 }
@@ -49,10 +56,11 @@ static Fault *take_open(FaultParser *p, size_t d, unsigned i)
 /* Without the lines that it waited for. */
 static void let_go(FaultParser *p, size_t d, unsigned i)
 {
+	bool outside = opens(p, d)[i].outside;
 	Fault *f = take_open(p, d, i);
 	if (fault_drivers[d]->unfinished)
 		fault_drivers[d]->unfinished(f);
-	emit(p, f);
+	emit(p, f, outside);
 }
 
 void fault_match_expire(FaultParser *p, uint64_t older_than)
@@ -92,7 +100,11 @@ static void add_open(FaultParser *p, size_t d, Fault *f, bool announce, guint32 
 	unsigned n = 0;
 	while (o[n].fault)
 		n++;
-	o[n] = (FaultOpen){.fault = f, .announce = announce, .line = p->line, .source = source};
+	o[n] = (FaultOpen){.fault = f,
+			   .announce = announce,
+			   .line = p->line,
+			   .source = source,
+			   .outside = is_outside(p)};
 	p->open_count++;
 }
 
@@ -226,6 +238,10 @@ static Fault *new_fault(const FaultParser *p, const FaultDriver *driver, const F
 	f->time_us = glued || l->time_us < 0 ? inner_time(l, at) : l->time_us;
 	f->line = p->line;
 	f->raw = excerpt(raw, raw_len, at);
+	if (p->mark && *p->mark->name)
+		f->window = g_strdup(p->mark->name);
+	if (*p->initcall)
+		f->initcall = g_strdup(p->initcall);
 	return f;
 }
 
@@ -246,8 +262,10 @@ static void take_more(FaultParser *p, size_t d, unsigned i, const FaultMatch *m,
 	unsigned nth = ++o->nth;
 	if (driver->decode && !driver->decode(f, m, nth))
 		fault_free(take_open(p, d, i));
-	else if (!driver->wants_more || !driver->wants_more(f, m, nth))
-		emit(p, take_open(p, d, i));
+	else if (!driver->wants_more || !driver->wants_more(f, m, nth)) {
+		bool outside = o->outside;
+		emit(p, take_open(p, d, i), outside);
+	}
 }
 
 /* What stands between the prefixes and the match: who prints. */
@@ -295,7 +313,7 @@ static void take_match(FaultParser *p, size_t d, size_t i, const FaultMatch *m, 
 	if (pattern->step == FAULT_STEP_OPEN || announce)
 		add_open(p, d, g_steal_pointer(&f), announce, source);
 	else
-		emit(p, g_steal_pointer(&f));
+		emit(p, g_steal_pointer(&f), is_outside(p));
 }
 
 /* ---- one line ---- */
@@ -357,7 +375,7 @@ static void read_suppressed(FaultParser *p, const FaultLine *l, const char *raw,
 		f->event = g_strdup("SUPPRESSED");
 		f->reason = g_strdup("the kernel limits the rate of its messages");
 		f->suppressed = (uint64_t)MAX(fault_match_number(&m, "count", 10), 1);
-		emit(p, f);
+		emit(p, f, is_outside(p));
 		return;
 	}
 }
@@ -376,6 +394,8 @@ void fault_match_line(FaultParser *p, const char *raw, size_t raw_len, FaultDriv
 	FaultLine l;
 	hits |= waiting(p);
 	fault_line_read(raw, raw_len, &l);
+	if (p->range.from || p->range.to)
+		fault_range_read_line(p, &l);
 	if (!hits || l.echo || l.extra || !l.len)
 		return;
 	if (l.seq >= 0 || fault_has_control(l.text, l.text + l.len))

@@ -32,33 +32,48 @@ static void compile_driver(FaultParser *p, size_t d)
 	}
 }
 
+typedef struct {
+	GPtrArray *words, *marks;
+	GArray *sets;
+} Words;
+
 /* Drivers may share words: each is looked for once. */
-static void collect_words(FaultParser *p)
+static void add_word(Words *w, const char *word, FaultDriverSet set, const FaultMark *mark)
 {
-	g_autoptr(GPtrArray) words = g_ptr_array_new();
-	g_autoptr(GArray) sets = g_array_new(FALSE, FALSE, sizeof(FaultDriverSet));
-	for (size_t d = 0; d < FAULT_DRIVERS; d++)
-		for (const char *const *w = fault_drivers[d]->needles; *w; w++) {
-			FaultDriverSet set = 1u << d;
-			guint at;
-			if (g_ptr_array_find_with_equal_func(words, *w, g_str_equal, &at)) {
-				g_array_index(sets, FaultDriverSet, at) |= set;
-				continue;
-			}
-			g_ptr_array_add(words, (gpointer)*w);
-			g_array_append_val(sets, set);
-		}
-	FaultDriverSet set = FAULT_SET_SUPPRESSED;
-	g_ptr_array_add(words, (gpointer)SUPPRESSED_WORDS);
-	g_array_append_val(sets, set);
-	g_ptr_array_add(words, NULL);
-	p->words = (const char **)g_ptr_array_steal(words, NULL);
-	p->word_sets = (FaultDriverSet *)(void *)g_array_steal(sets, NULL);
+	guint at;
+	if (g_ptr_array_find_with_equal_func(w->words, word, g_str_equal, &at)) {
+		g_array_index(w->sets, FaultDriverSet, at) |= set;
+		return;
+	}
+	g_ptr_array_add(w->words, (gpointer)word);
+	g_array_append_val(w->sets, set);
+	g_ptr_array_add(w->marks, (gpointer)mark);
 }
 
-FaultParser *fault_parser_new(FaultFunc func, gpointer user)
+static void collect_words(FaultParser *p)
+{
+	Words w = {g_ptr_array_new(), g_ptr_array_new(),
+		   g_array_new(FALSE, FALSE, sizeof(FaultDriverSet))};
+	for (size_t d = 0; d < FAULT_DRIVERS; d++)
+		for (const char *const *word = fault_drivers[d]->needles; *word; word++)
+			add_word(&w, *word, 1u << d, NULL);
+	add_word(&w, SUPPRESSED_WORDS, FAULT_SET_SUPPRESSED, NULL);
+	for (const FaultMark *m = fault_marks; p->windows && m->name; m++)
+		add_word(&w, m->words, FAULT_SET_MARK, m);
+	if (p->windows) {
+		add_word(&w, FAULT_INITCALL_BEGIN, FAULT_SET_INITCALL, NULL);
+		add_word(&w, FAULT_INITCALL_END, FAULT_SET_INITCALL, NULL);
+	}
+	g_ptr_array_add(w.words, NULL);
+	p->words = (const char **)g_ptr_array_free(w.words, FALSE);
+	p->word_marks = (const FaultMark **)g_ptr_array_free(w.marks, FALSE);
+	p->word_sets = (FaultDriverSet *)(void *)g_array_free(w.sets, FALSE);
+}
+
+static FaultParser *parser_new(FaultFunc func, gpointer user, bool windows)
 {
 	FaultParser *p = g_new0(FaultParser, 1);
+	p->windows = windows;
 	p->func = func;
 	p->user = user;
 	g_autoptr(GError) error = NULL;
@@ -76,6 +91,16 @@ FaultParser *fault_parser_new(FaultFunc func, gpointer user)
 	return p;
 }
 
+FaultParser *fault_parser_new(FaultFunc func, gpointer user)
+{
+	return parser_new(func, user, false);
+}
+
+FaultParser *fault_parser_new_with_windows(FaultFunc func, gpointer user)
+{
+	return parser_new(func, user, true);
+}
+
 void fault_parser_free(FaultParser *p)
 {
 	if (!p)
@@ -89,18 +114,94 @@ void fault_parser_free(FaultParser *p)
 	fault_regex_free(p->suppressed);
 	fault_prefilter_free(p->prefilter);
 	g_free(p->words);
+	fault_regex_free(p->range.from);
+	fault_regex_free(p->range.to);
+	g_free(p->range.from_name);
+	g_free(p->range.to_name);
 	g_free(p->word_sets);
+	g_free(p->word_marks);
 	g_string_free(p->carry, TRUE);
 	g_string_free(p->scratch, TRUE);
 	g_free(p);
 }
 
-/* Drivers whose words stand in [p, end), of which the first hit is known. */
-static FaultDriverSet collect_hits(const FaultParser *p, const FaultHit *first, const char *end)
+static void take_initcall(FaultParser *p, const char *line, const char *end)
+{
+	size_t len;
+	bool ends;
+	const char *name = fault_initcall_read(line, (size_t)(end - line), &len, &ends);
+	if (!name || len >= sizeof(p->initcall))
+		return;
+	/* Asynchronous ones end while another runs. */
+	if (ends && strlen(p->initcall) == len && memcmp(p->initcall, name, len) == 0)
+		p->initcall[0] = '\0';
+	if (!ends) {
+		memcpy(p->initcall, name, len);
+		p->initcall[len] = '\0';
+	}
+}
+
+static void take_mark(FaultParser *p, const FaultMark *mark)
+{
+	p->mark = mark;
+	if (!*mark->name) { /* another boot */
+		p->initcall[0] = '\0';
+		p->range.opened = !p->range.from && !p->range.from_name;
+		p->range.closed = false;
+	} else if (g_strcmp0(p->range.from_name, mark->name) == 0) {
+		p->range.opened = true;
+	} else if (p->range.opened && g_strcmp0(p->range.to_name, mark->name) == 0) {
+		p->range.closed = true;
+	}
+}
+
+void fault_range_read_line(FaultParser *p, const FaultLine *l)
+{
+	FaultMatch m;
+	size_t len = MIN(l->len, MAX_LINE);
+	if (p->range.from && !p->range.opened)
+		p->range.opened = fault_regex_match(p->range.from, l->text, len, 0, &m);
+	else if (p->range.to && p->range.opened && !p->range.closed)
+		p->range.closed = fault_regex_match(p->range.to, l->text, len, 0, &m);
+}
+
+static bool set_end(const char *text, char **name, FaultRegex **regex, GError **error)
+{
+	if (!text || !*text)
+		return true;
+	if (fault_mark_find(text))
+		*name = g_strdup(text);
+	else
+		*regex = fault_regex_new(text, error);
+	return *name || *regex;
+}
+
+bool fault_parser_set_range(FaultParser *p, const char *from, const char *to, GError **error)
+{
+	p->range.set = true;
+	p->range.opened = !from || !*from;
+	return set_end(from, &p->range.from_name, &p->range.from, error) &&
+	       set_end(to, &p->range.to_name, &p->range.to, error);
+}
+
+/* Every line is to be read, not only those with a word. */
+static bool reads_all(const FaultParser *p)
+{
+	return p->open_count || p->range.from || p->range.to;
+}
+
+/* Drivers whose words stand in the line up to `end`, of which the first hit is known; notes the
+ * markers on the way. */
+static FaultDriverSet collect_hits(FaultParser *p, const char *line, const FaultHit *first,
+				   const char *end)
 {
 	FaultDriverSet set = 0;
 	for (FaultHit hit = *first;;) {
 		set |= p->word_sets[hit.word];
+		if (p->word_marks[hit.word])
+			take_mark(p, p->word_marks[hit.word]);
+		else if (p->word_sets[hit.word] & FAULT_SET_INITCALL)
+			take_initcall(p, line, end);
 		if (!fault_prefilter_next(p->prefilter, hit.at + 1, end, &hit))
 			return set;
 	}
@@ -119,7 +220,9 @@ static void read_line(FaultParser *p, const char *line, size_t len, const FaultH
 	len = MIN(len, MAX_LINE);
 	FaultDriverSet hits = 0;
 	if (hit && hit->at < line + len)
-		hits = collect_hits(p, hit, line + len);
+		hits = collect_hits(p, line, hit, line + len);
+	if (!reads_all(p) && !(hits & FAULT_SETS_READ))
+		return;
 	fault_match_line(p, line, len, hits);
 	if (p->open_count && p->line >= FAULT_STEP_REACH)
 		fault_match_expire(p, p->line - FAULT_STEP_REACH + 1);
@@ -130,7 +233,7 @@ void fault_parser_line(FaultParser *p, const char *line, size_t len, uint64_t nu
 	FaultHit hit;
 	p->line = number;
 	bool any = fault_prefilter_next(p->prefilter, line, line + len, &hit);
-	if (any || p->open_count)
+	if (any || reads_all(p))
 		read_line(p, line, len, any ? &hit : NULL);
 	p->line = number + 1;
 }
@@ -140,7 +243,7 @@ static void read_block(FaultParser *p, const char *from, const char *end)
 {
 	while (from < end) {
 		FaultHit hit;
-		if (p->open_count) {
+		if (reads_all(p)) {
 			const char *stop = memchr(from, '\n', (size_t)(end - from));
 			stop = stop ? stop : end;
 			bool any = fault_prefilter_next(p->prefilter, from, stop, &hit);
@@ -202,6 +305,15 @@ void fault_parser_finish(FaultParser *p)
 	g_string_set_size(p->carry, 0);
 	fault_match_expire(p, G_MAXUINT64);
 	p->line = 1;
+	p->mark = NULL;
+	p->initcall[0] = '\0';
+	p->range.opened = !p->range.from && !p->range.from_name;
+	p->range.closed = false;
+}
+
+void fault_parser_flush(FaultParser *p)
+{
+	fault_match_expire(p, G_MAXUINT64);
 }
 
 uint64_t fault_parser_lines(const FaultParser *p)

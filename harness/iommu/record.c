@@ -159,6 +159,7 @@ Fault *fault_copy(const Fault *f)
 	c->raw = g_strdup(f->raw);
 	c->signature = g_strdup(f->signature);
 	c->window = g_strdup(f->window);
+	c->initcall = g_strdup(f->initcall);
 	c->region = g_strdup(f->region);
 	return c;
 }
@@ -173,6 +174,7 @@ void fault_free(Fault *f)
 	g_free(f->raw);
 	g_free(f->signature);
 	g_free(f->window);
+	g_free(f->initcall);
 	g_free(f->region);
 	g_free(f);
 }
@@ -208,6 +210,8 @@ json_t *fault_to_json(const Fault *f)
 	json_object_set_new(o, "time", number_or_null(f->time_us));
 	json_object_set_new(o, "line", json_integer((json_int_t)f->line));
 	json_object_set_new(o, "window", text_or_null(f->window));
+	if (f->initcall)
+		json_object_set_new(o, "initcall", text_or_null(f->initcall));
 	json_object_set_new(o, "region", text_or_null(f->region));
 	json_object_set_new(o, "suppressed", json_integer((json_int_t)f->suppressed));
 	json_object_set_new(o, "signature", text_or_null(f->signature));
@@ -282,6 +286,7 @@ Fault *fault_from_json(const json_t *object, GError **error)
 	    !read_number(object, "time", &f->time_us, error) ||
 	    !read_number(object, "line", &line, error) ||
 	    !read_text(object, "window", &f->window, error) ||
+	    !read_text(object, "initcall", &f->initcall, error) ||
 	    !read_text(object, "region", &f->region, error) ||
 	    !read_number(object, "suppressed", &suppressed, error) ||
 	    !read_text(object, "signature", &f->signature, error) ||

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "iommu/show.h"
 
 #define BLOCK (256 * 1024)
 
@@ -47,24 +48,6 @@ bool fault_scan(FILE *in, const char *name, FaultFunc func, gpointer user, Fault
 char *fault_to_text(const Fault *f)
 {
 	GString *s = g_string_new(NULL);
-	if (f->time_us >= 0)
-		g_string_append_printf(s, "[%5" G_GINT64_FORMAT ".%06d] ",
-				       f->time_us / G_USEC_PER_SEC,
-				       (int)(f->time_us % G_USEC_PER_SEC));
-	g_string_append_printf(s, "%s %s", f->driver, f->event);
-	if (f->device)
-		g_string_append_printf(s, " %s", f->device);
-	if (f->access != FAULT_ACCESS_UNKNOWN)
-		g_string_append_printf(s, " %s", fault_access_name(f->access));
-	if (f->has_address)
-		g_string_append_printf(s, " 0x%llx", (unsigned long long)f->address);
-	if (f->pasid >= 0)
-		g_string_append_printf(s, " pasid 0x%llx", (unsigned long long)f->pasid);
-	if (f->suppressed)
-		g_string_append_printf(s, " %s%llu not printed",
-				       g_str_equal(f->event, "OVERFLOW") ? "at least " : "",
-				       (unsigned long long)f->suppressed);
-	if (f->reason && *f->reason)
-		g_string_append_printf(s, ": %s", f->reason);
+	fault_append_text(s, f, false);
 	return g_string_free(s, FALSE);
 }
