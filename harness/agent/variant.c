@@ -73,6 +73,20 @@ static void send_records(void)
 			port_send(AGENT_KMSG, record, (size_t)n);
 }
 
+/* To the end of the file: sysfs gives a page at a time. Returns the length; -1 when it does not fit
+ * or cannot be read. */
+static ssize_t read_whole(const char *path, char *buf, size_t size)
+{
+	size_t have = 0;
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && have < size && (n = read(fd, buf + have, size - have)) > 0)
+		have += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	return n < 0 || have == size ? -1 : (ssize_t)have;
+}
+
 static void send_tables(void)
 {
 	static char payload[AGENT_MAX_PAYLOAD];
@@ -82,15 +96,12 @@ static void send_tables(void)
 		if (e->d_type != DT_REG)
 			continue;
 		snprintf(path, sizeof(path), ACPI_TABLES "/%.200s", e->d_name);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		size_t name = strlen(e->d_name) + 1;
 		memcpy(payload, e->d_name, name);
 		/* larger tables (a long DSDT) are of no interest here and are left out */
-		ssize_t n = fd >= 0 ? read(fd, payload + name, sizeof(payload) - name) : -1;
-		if (n > 0 && (size_t)n < sizeof(payload) - name)
+		ssize_t n = read_whole(path, payload + name, sizeof(payload) - name);
+		if (n > 0)
 			port_send(AGENT_TABLE, payload, name + (size_t)n);
-		if (fd >= 0)
-			close(fd);
 	}
 	if (dir)
 		closedir(dir);

@@ -89,6 +89,7 @@ typedef enum { TARGET_LIBVIRT } TargetDriver;
 typedef enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG } TargetAccel;
 typedef enum { LAUNCHER_SAVED, LAUNCHER_FRESH } LauncherStart;
 typedef enum { RECORD_NONE, RECORD_AMD } TargetRecord;
+typedef enum { TABLES_OVERRIDE, TABLES_FIRMWARE } TargetTables;
 typedef enum { DETERMINISM_NONE, DETERMINISM_ICOUNT } TargetDeterminism;
 
 typedef struct {
@@ -134,6 +135,7 @@ typedef struct {
 	char **acpi_tables; /* iasl sources for the table override of the variant; after loading:
 			       absolute paths */
 	unsigned acpi_tables_count;
+	TargetTables acpi_tables_by; /* who puts them in the place of the machine's own */
 	Launcher launcher;
 	char *cmdline; /* kernel parameters that every variant gets on this target (console=…) */
 	Timeouts timeouts;

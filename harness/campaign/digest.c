@@ -148,6 +148,8 @@ static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 	add_number(sum, "memory_mib", t->vm.memory_mib);
 	add_number(sum, "vcpus", t->vm.vcpus);
 	add_list(sum, "qemu_args", t->vm.qemu_args, t->vm.qemu_args_count);
+	if (t->acpi_tables_by)
+		add_number(sum, "acpi_tables_by", t->acpi_tables_by);
 	if (t->vm.iommu_record)
 		add_number(sum, "iommu_record", t->vm.iommu_record);
 	if (t->vm.determinism)

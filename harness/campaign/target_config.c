@@ -10,6 +10,8 @@ static const cyaml_strval_t accels[] = {
 static const cyaml_strval_t records[] = {{"none", RECORD_NONE}, {"amd", RECORD_AMD}};
 static const cyaml_strval_t determinisms[] = {{"none", DETERMINISM_NONE},
 					      {"icount", DETERMINISM_ICOUNT}};
+static const cyaml_strval_t tables_by[] = {{"override", TABLES_OVERRIDE},
+					   {"firmware", TABLES_FIRMWARE}};
 static const cyaml_strval_t starts[] = {{"saved", LAUNCHER_SAVED}, {"fresh", LAUNCHER_FRESH}};
 
 #define OPTIONAL_STRING(key, type, member)                                                         \
@@ -59,6 +61,7 @@ static const cyaml_schema_field_t target_fields[] = {
 	CYAML_FIELD_MAPPING("vm", CYAML_FLAG_OPTIONAL, TargetConfig, vm, vm_fields),
 	CYAML_FIELD_SEQUENCE("acpi_tables", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
 			     acpi_tables, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	OPTIONAL_ENUM("acpi_tables_by", TargetConfig, acpi_tables_by, tables_by),
 	CYAML_FIELD_MAPPING("launcher", CYAML_FLAG_OPTIONAL, TargetConfig, launcher,
 			    launcher_fields),
 	OPTIONAL_STRING("cmdline", TargetConfig, cmdline),
@@ -161,10 +164,20 @@ static bool check_timeouts(TargetConfig *t, GError **error)
 	return true;
 }
 
+/* The tables of a machine of one's own are described in its file. */
+static bool check_tables(const TargetConfig *t, GError **error)
+{
+	if (t->acpi_tables_by == TABLES_FIRMWARE && t->vm.domain_xml)
+		return campaign_error(error, t->path, "acpi_tables_by",
+				      "firmware: works with the built-in machine only, not with "
+				      "vm.domain_xml");
+	return true;
+}
+
 static bool check_target(TargetConfig *t, GError **error)
 {
-	return campaign_check_name(t->path, "name", t->name, error) && check_vm(t, error) &&
-	       check_launcher(t, error) && check_timeouts(t, error) &&
+	return check_tables(t, error) && campaign_check_name(t->path, "name", t->name, error) &&
+	       check_vm(t, error) && check_launcher(t, error) && check_timeouts(t, error) &&
 	       campaign_check_cmdline(t->path, "cmdline", t->cmdline, error) &&
 	       campaign_check_distinct(t->path, "acpi_tables", t->acpi_tables, t->acpi_tables_count,
 				       error) &&

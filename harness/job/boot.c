@@ -162,12 +162,13 @@ static bool one_boot(Job *job, GError **error)
 static bool run_job(Job *job, GError **error)
 {
 	const BootRequest *r = job->r;
-	TargetOptions options = {.config = r->target,
-				 .cache = r->cache,
-				 .launcher_kernel =
-					 r->mode == BOOT_KEXEC ? r->launcher_kernel : NULL,
-				 .on_step = print_step,
-				 .user = job};
+	TargetOptions options = {
+		.config = r->target,
+		.cache = r->cache,
+		.launcher_kernel = r->mode == BOOT_KEXEC ? r->launcher_kernel : NULL,
+		.probe_kernel = r->launcher_kernel ? r->launcher_kernel : r->kernel,
+		.on_step = print_step,
+		.user = job};
 	if (!g_file_test(r->kernel, G_FILE_TEST_EXISTS)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING, "%s: no such kernel", r->kernel);
 		return false;

@@ -50,6 +50,8 @@ typedef struct {
 	const TargetConfig *config;
 	const char *cache; /* absolute; <cache>/vm, <cache>/states and <cache>/accel are used */
 	const char *launcher_kernel; /* bootable image; NULL: cold boots only */
+	const char *probe_kernel;    /* any image that shows the machine's tables where they are
+				      * needed and not known yet; NULL: the launcher's */
 	TargetStepFunc on_step;	     /* NULL: none */
 	gpointer user;
 } TargetOptions;

@@ -31,7 +31,9 @@ static void add_boot(GString *s, const DomainSpec *d)
 	add(s, "    <kernel>%s</kernel>\n    <initrd>%s</initrd>\n", d->kernel, d->initrd);
 	add(s, "    <cmdline>%s</cmdline>\n  </os>\n", d->cmdline);
 	/* interrupt remapping needs the I/O APIC in QEMU; without KVM it is there anyway */
-	add(s, "  <features>\n    <acpi/>\n    <apic/>\n");
+	add(s, "  <features>\n    <apic/>\n");
+	if (!d->firmware) /* else QEMU would make tables of its own */
+		add(s, "    <acpi/>\n");
 	if (d->kvm)
 		add(s, "    <ioapic driver='qemu'/>\n");
 	add(s, "  </features>\n");
@@ -81,6 +83,20 @@ static void add_record(GString *s, const char *path)
 		add_arg(s, args[i]);
 }
 
+/* The same files that QEMU makes itself with ACPI on (hw/i386/acpi-build.c). */
+static void add_firmware(GString *s, const char *folder)
+{
+	static const char *const files[][2] = {{"etc/acpi/tables", "tables"},
+					       {"etc/acpi/rsdp", "rsdp"},
+					       {"etc/table-loader", "loader"}};
+	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *value =
+			g_strdup_printf("name=%s,file=%s/%s", files[i][0], folder, files[i][1]);
+		add_arg(s, "-fw_cfg");
+		add_arg(s, value);
+	}
+}
+
 static void add_qemu_args(GString *s, const DomainSpec *d)
 {
 	const TargetVm *vm = &d->config->vm;
@@ -97,6 +113,8 @@ static void add_qemu_args(GString *s, const DomainSpec *d)
 	}
 	if (d->record)
 		add_record(s, d->record);
+	if (d->firmware)
+		add_firmware(s, d->firmware);
 	for (unsigned i = 0; i < vm->qemu_args_count; i++)
 		add_arg(s, vm->qemu_args[i]);
 	add(s, "  </qemu:commandline>\n");

@@ -34,11 +34,12 @@ char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *
 			   .cmdline = l->launcher_cmdline,
 			   .console = l->machine.console,
 			   .agent = l->machine.agent,
-			   .record = l->machine.record};
+			   .record = l->machine.record,
+			   .firmware = l->firmware};
 	return domain_xml(&spec, error);
 }
 
-static bool make_initramfs(Target *t, GError **error)
+static bool make_initramfs(Target *t, char ***ret_firmware, GError **error)
 {
 	const TargetConfig *c = t->o.config;
 	g_autofree char *agent = target_agent_path(error);
@@ -56,10 +57,15 @@ static bool make_initramfs(Target *t, GError **error)
 		return false;
 	t->variant_initrd = g_build_filename(t->dir, "variant.cpio", NULL);
 	t->launcher_initrd = g_build_filename(t->dir, "launcher.cpio", NULL);
-	InitramfsContent variant = {.agent = agent, .tables = (const char *const *)tables};
+	bool firmware = c->acpi_tables_by == TABLES_FIRMWARE && *tables;
+	InitramfsContent variant = {.agent = agent,
+				    .tables = firmware ? NULL : (const char *const *)tables};
 	InitramfsContent launcher = {.agent = agent, .kexec = kexec};
-	return initramfs_write(t->variant_initrd, &variant, error) &&
-	       (!kexec || initramfs_write(t->launcher_initrd, &launcher, error));
+	if (!initramfs_write(t->variant_initrd, &variant, error) ||
+	    (kexec && !initramfs_write(t->launcher_initrd, &launcher, error)))
+		return false;
+	*ret_firmware = firmware ? g_steal_pointer(&tables) : NULL;
+	return true;
 }
 
 static bool find_emulator(Libvirt *l, GError **error)
@@ -93,7 +99,8 @@ static bool open_libvirt(Target *t, GError **error)
 	const TargetConfig *c = t->o.config;
 	rundir_sweep(t->o.cache);
 	t->dir = g_strdup(rundir_own(t->o.cache, error));
-	if (!t->dir || !find_emulator(l, error) || !make_initramfs(t, error))
+	g_auto(GStrv) firmware = NULL;
+	if (!t->dir || !find_emulator(l, error) || !make_initramfs(t, &firmware, error))
 		return false;
 	l->launcher_cmdline = g_strdup_printf("%s kexsect.role=launcher",
 					      c->launcher.cmdline ? c->launcher.cmdline
@@ -104,7 +111,8 @@ static bool open_libvirt(Target *t, GError **error)
 	l->qemu_version = program_version(conn, l->emulator);
 	if (c->vm.iommu_record == RECORD_AMD && !libvirt_logs_to_guest(conn))
 		l->machine.record = g_build_filename(t->dir, "record", NULL);
-	if (!accel_decide(t, &l->kvm, error))
+	if (!accel_decide(t, &l->kvm, error) ||
+	    (firmware && !tables_prepare(t, (const char *const *)firmware, error)))
 		return false;
 	if (t->o.launcher_kernel && c->launcher.start == LAUNCHER_SAVED &&
 	    !states_prepare(t, error))
@@ -146,7 +154,8 @@ static bool start_cold(Target *t, const TargetImage *image, TargetLink *ret, GEr
 			   .cmdline = image->cmdline,
 			   .console = l->machine.console,
 			   .agent = l->machine.agent,
-			   .record = l->machine.record};
+			   .record = l->machine.record,
+			   .firmware = l->firmware};
 	g_autofree char *xml = domain_xml(&spec, error);
 	return xml && machine_create(&l->machine, xml, error) &&
 	       machine_connect(&l->machine, ret, error);
@@ -189,6 +198,7 @@ static void close_libvirt(Target *t)
 	g_free(l->qemu_version);
 	g_free(l->launcher_cmdline);
 	g_free(l->state);
+	g_free(l->firmware);
 	g_free(l);
 }
 

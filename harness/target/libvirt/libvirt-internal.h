@@ -5,6 +5,7 @@
  *   domain_xml  the machine as libvirt's XML
  *   machine     one domain: created or restored paused, streams connected, run, killed
  *   states      the saved launcher
+ *   tables      ACPI tables that the machine's firmware itself is given
  *   accel       whether KVM really works
  *   check       the preflight
  *   driver      TargetOps */
@@ -13,6 +14,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include "base/agent_protocol.h"
 #include "target/driver.h"
 #include "target/record/pump.h"
 
@@ -50,6 +52,7 @@ typedef struct {
 	const char *kernel, *initrd, *cmdline; /* that the firmware starts */
 	const char *console, *agent;	       /* paths of UNIX sockets */
 	const char *record;		       /* FIFO for the emulator's log; NULL: none */
+	const char *firmware; /* folder of its ACPI tables; NULL: those that QEMU makes */
 } DomainSpec;
 char *domain_xml(const DomainSpec *spec, GError **error);
 /* The emulator program that is used on this host; NULL when it is not installed. */
@@ -75,8 +78,13 @@ bool machine_restore(Machine *m, const char *image, const char *xml, GError **er
 bool machine_connect(Machine *m, TargetLink *ret, GError **error);
 bool machine_resume(Machine *m, GError **error);
 void machine_kill(Machine *m);
-/* Connects, resumes and waits until the launcher's agent answers. The domain keeps running.
- * KX_ERROR_TIMEOUT after `seconds`; KX_ERROR_CANCELLED. The error quotes the last console lines. */
+/* A frame of the machine's agent; true: this is what was waited for. */
+typedef bool (*MachineFrameFunc)(AgentType type, const char *payload, gsize len, gpointer user);
+/* Connects, resumes and waits until on_frame says so. The domain keeps running. KX_ERROR_TIMEOUT
+ * after `seconds`; KX_ERROR_CANCELLED. The error quotes the last console lines. */
+bool machine_wait(Machine *m, unsigned seconds, MachineFrameFunc on_frame, gpointer user,
+		  GError **error);
+/* The same until the launcher's agent answers. */
 bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error);
 
 /* ---- states.c, accel.c ---- */
@@ -85,8 +93,14 @@ typedef struct {
 	char *emulator, *qemu_version; /* version and identity of the program file */
 	char *launcher_cmdline;
 	bool kvm, restored;
-	char *state; /* folder of the saved launcher; NULL until it is there */
+	char *state;	/* folder of the saved launcher; NULL until it is there */
+	char *firmware; /* folder of ACPI tables for the firmware; NULL: none */
 } Libvirt;
+
+/* ---- tables.c ---- */
+/* Finds or makes the tables for the firmware: boots the probe kernel once to see the machine's own,
+ * and puts `compiled` (paths, ends with NULL) in their place. Sets l->firmware. */
+bool tables_prepare(Target *t, const char *const *compiled, GError **error);
 
 /* XML of the launcher with its images at `kernel` and `initrd`. */
 char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *initrd,

@@ -209,9 +209,11 @@ void machine_kill(Machine *m)
 	flush_events();
 }
 
-/* What is needed to wait for the launcher. */
+/* What is needed to wait for an agent. */
 typedef struct {
 	TargetLink link;
+	MachineFrameFunc func;
+	gpointer user;
 	bool answered, timed_out;
 	GString *console;
 } Wait;
@@ -219,8 +221,7 @@ typedef struct {
 static void on_frame(AgentType type, const char *payload, gsize len, gpointer user)
 {
 	Wait *w = user;
-	g_autofree char *role = type == AGENT_HELLO ? agent_hello_value(payload, "role") : NULL;
-	w->answered = w->answered || g_strcmp0(role, "launcher") == 0;
+	w->answered = w->answered || w->func(type, payload, len, w->user);
 }
 
 static gboolean on_ping(gpointer user)
@@ -268,21 +269,21 @@ static bool wait_result(Machine *m, Wait *w, unsigned seconds, GError **error)
 		g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "stopped on request");
 	else if (m->ended)
 		g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
-			    "the launcher's machine ended; its console said: %s",
-			    last_lines(w->console, 3));
+			    "the machine ended; its console said: %s", last_lines(w->console, 3));
 	else
 		g_set_error(error, KX_ERROR, KX_ERROR_TIMEOUT,
-			    "the launcher's agent did not answer in %u s; its console said: %s",
+			    "the machine's agent did not answer in %u s; its console said: %s",
 			    seconds, last_lines(w->console, 3));
 	return false;
 }
 
-bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error)
+bool machine_wait(Machine *m, unsigned seconds, MachineFrameFunc func, gpointer user,
+		  GError **error)
 {
 	TargetLink link = {.console = -1, .agent = -1};
 	if (!machine_connect(m, &link, error))
 		return false;
-	Wait w = {.link = link, .console = g_string_new(NULL)};
+	Wait w = {.link = link, .func = func, .user = user, .console = g_string_new(NULL)};
 	AgentLink *agent = agent_link_new(link.agent, on_frame, &w);
 	g_autoptr(GIOChannel) console = g_io_channel_unix_new(link.console);
 	g_autoptr(GSource) watch = g_io_create_watch(console, G_IO_IN | G_IO_HUP | G_IO_ERR);
@@ -301,4 +302,15 @@ bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error)
 	close(link.console);
 	g_string_free(w.console, TRUE);
 	return ok;
+}
+
+static bool is_launcher(AgentType type, const char *payload, gsize len, gpointer user)
+{
+	g_autofree char *role = type == AGENT_HELLO ? agent_hello_value(payload, "role") : NULL;
+	return g_strcmp0(role, "launcher") == 0;
+}
+
+bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error)
+{
+	return machine_wait(m, seconds, is_launcher, NULL, error);
 }

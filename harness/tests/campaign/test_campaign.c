@@ -141,6 +141,8 @@ static void test_digest(void **state)
 		{"configs/targets/t.yaml", "accel: tcg", "iommu_record: amd", false},
 		{"configs/targets/t.yaml", "accel: tcg", "accel: tcg\n  iommu_record: none", true},
 		{"configs/targets/t.yaml", "accel: tcg", "determinism: icount", false},
+		{"configs/targets/t.yaml", "launcher:\n", "acpi_tables_by: firmware\nlauncher:\n",
+		 false},
 		{"configs/acpi/dmar.dsl", "table", "elbat", false},
 		{"kernels/fragments/base.config", "A=y", "A=n", false},
 		{"kernels/fragments/more.config", "B=y", "B=n", false},

@@ -106,6 +106,23 @@ static void test_record_and_instructions(void **state)
 	assert_null(strstr(plain, "guest_errors"));
 }
 
+/* The firmware is given tables, and QEMU makes none of its own. */
+static void test_firmware(void **state)
+{
+	DomainSpec s = spec;
+	s.firmware = "/cache/firmware/k";
+	g_autofree char *xml = domain_xml(&s, NULL), *plain = domain_xml(&spec, NULL);
+	g_autofree char *all = parsed(xml);
+	assert_non_null(strstr(all, "[qemu:arg.value=name=etc/acpi/tables,file=/cache/firmware/k/"
+				    "tables]"));
+	assert_non_null(
+		strstr(all, "[qemu:arg.value=name=etc/acpi/rsdp,file=/cache/firmware/k/rsdp]"));
+	assert_non_null(strstr(all, "[qemu:arg.value=name=etc/table-loader,file=/cache/firmware/k/"
+				    "loader]"));
+	assert_null(strstr(xml, "<acpi/>"));
+	assert_non_null(strstr(plain, "<acpi/>"));
+}
+
 /* From 10.2 on the guest's own log has the faults. */
 static void test_who_logs(void **state)
 {
@@ -177,9 +194,13 @@ static void test_template_with_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything_is_escaped),	 cmocka_unit_test(test_kvm),
-		cmocka_unit_test(test_record_and_instructions),	 cmocka_unit_test(test_who_logs),
-		cmocka_unit_test(test_template_with_record),	 cmocka_unit_test(test_template),
+		cmocka_unit_test(test_everything_is_escaped),
+		cmocka_unit_test(test_kvm),
+		cmocka_unit_test(test_record_and_instructions),
+		cmocka_unit_test(test_who_logs),
+		cmocka_unit_test(test_firmware),
+		cmocka_unit_test(test_template_with_record),
+		cmocka_unit_test(test_template),
 		cmocka_unit_test(test_template_without_a_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
