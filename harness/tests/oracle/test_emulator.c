@@ -170,7 +170,7 @@ static void test_what_does_not_count(void **state)
 				     "00:1f.2: Invalid write at addr 0x1FFDE000, size 4, region "
 				     "'(null)', reason: "
 				     "rejected\n" Q "Invalid read at addr 0x1FFDE000, size 4, "
-						    "region '(null)', reason: rejected\n" Q
+				     "region '(null)', reason: rejected\n" Q
 				     "control 0x21487, enabled\n" Q
 				     "device table entry 00:02.0 invalidated\n" DONE ALIVE,
 		      NULL);
