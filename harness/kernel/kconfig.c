@@ -25,8 +25,7 @@ static void asked_free(gpointer data)
 	g_free(a);
 }
 
-/* A symbol's line; NULL for other lines. The caller frees *ret_value. */
-static char *parse_line(const char *line, char **ret_value)
+char *kernel_config_line(const char *line, char **ret_value)
 {
 	static const char unset[] = " is not set";
 	g_autofree char *text = g_strstrip(g_strdup(line));
@@ -48,7 +47,7 @@ static bool read_fragment(const char *path, GHashTable *asked, GError **error)
 		return false;
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (guint i = 0; lines[i]; i++) {
-		char *value = NULL, *symbol = parse_line(lines[i], &value);
+		char *value = NULL, *symbol = kernel_config_line(lines[i], &value);
 		if (symbol) {
 			Asked *a = g_new0(Asked, 1);
 			a->value = value;
@@ -112,7 +111,7 @@ static bool verify(GHashTable *asked, const char *config, GError **error)
 	g_autoptr(GHashTable) have = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **l = lines; *l; l++) {
-		char *value = NULL, *symbol = parse_line(*l, &value);
+		char *value = NULL, *symbol = kernel_config_line(*l, &value);
 		if (symbol)
 			g_hash_table_replace(have, symbol, value);
 	}
@@ -196,7 +195,7 @@ static char *config_key(const KernelRequest *q, const KernelTree *t, GError **er
 }
 
 /* olddefconfig came with 3.7; before, oldnoconfig did what is nearest. */
-static const char *settle_target(const KernelWork *w)
+const char *kernel_settle_target(const KernelWork *w)
 {
 	g_autofree char *path = g_build_filename(w->src, "scripts/kconfig/Makefile", NULL);
 	g_autofree char *text = kx_read_file(path, MAX_CONFIG, NULL, NULL);
@@ -217,7 +216,7 @@ static bool append_fragments(const KernelRequest *q, const char *config, GError 
 	/* what is asked for replaces the line of the starting point */
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **l = lines; *l; l++) {
-		g_autofree char *value = NULL, *symbol = parse_line(*l, &value);
+		g_autofree char *value = NULL, *symbol = kernel_config_line(*l, &value);
 		if (!symbol || !g_hash_table_contains(asked, symbol))
 			g_string_append_printf(all, "%s\n", *l);
 	}
@@ -266,7 +265,7 @@ static bool make_config(const KernelRequest *q, const KernelWork *w, const char 
 				.ccache = ccache,
 				.cc = q->recipe->toolchain->cc,
 				.enabled = q->sandbox}};
-	const char *settle[] = {settle_target(w), NULL};
+	const char *settle[] = {kernel_settle_target(w), NULL};
 	g_autofree char *config = g_build_filename(dir, ".config", NULL);
 	return start_config(q, &m, config, error) && append_fragments(q, config, error) &&
 	       kernel_make_run(&m, settle, error) && verify_fragments(q, config, error);

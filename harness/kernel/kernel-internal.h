@@ -120,6 +120,9 @@ bool kernel_stage_reset(KernelStage *st, GError **error);
  * "MODE ID\tPATH", "0 000…\tPATH" for what is gone. */
 GPtrArray *kernel_stage_changes(KernelStage *st, GError **error);
 
+/* A file that need not survive a power cut: no fsync. */
+bool kernel_write_scratch(const char *path, const char *data, gsize len, GError **error);
+
 typedef struct {
 	char *tree;
 	char **changed; /* paths that differ from the base */
@@ -217,8 +220,65 @@ void kernel_work_set_total(const KernelWork *w, uint64_t files);
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
 		      const char *obj, const char *ccache, GError **error);
 
+/* A symbol's line of a .config: the name with CONFIG_ (NULL for other lines) and the value ("n" for
+ * "is not set"); the caller frees both. */
+char *kernel_config_line(const char *line, char **ret_value);
+/* The target of make that settles a .config without asking. */
+const char *kernel_settle_target(const KernelWork *w);
 /* Adds what a .config is made of, beside the tree and the recipe's defconfig, to what is hashed. */
 bool kernel_config_inputs(const KernelRequest *q, GString *what, GError **error);
+
+/* ---- kconfig_probe.c ---- */
+
+/* Asks the kernel's kconfig what becomes of a configuration. */
+typedef struct KernelProbe KernelProbe;
+/* Locks the worktree and switches it to the base. */
+KernelProbe *kernel_probe_new(const char *cache, const Recipe *recipe, const KernelSource *s,
+			      bool sandbox, KernelProgress *p, GError **error);
+void kernel_probe_free(KernelProbe *pr);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelProbe, kernel_probe_free)
+/* What a configuration becomes: name (without CONFIG_) to value. What is not there is "n". */
+GHashTable *kernel_probe_settle(KernelProbe *pr, const char *text, GError **error);
+/* The text of the last result. */
+char *kernel_probe_text(const KernelProbe *pr, GError **error);
+/* Names in the least configuration that gives the last result: what is not there follows. */
+GHashTable *kernel_probe_least(KernelProbe *pr, GError **error);
+/* `text` with other values: `names` of the table `values` (NULL ends them). */
+char *kernel_config_with(const char *text, const char *const *names, GHashTable *values);
+/* The value of a symbol in such a table. */
+const char *kernel_value(GHashTable *values, const char *name);
+/* How often kconfig was asked; about how often it will have been in the end (for progress). */
+guint kernel_probe_runs(const KernelProbe *pr);
+void kernel_probe_expect(KernelProbe *pr, guint runs);
+const KernelWork *kernel_probe_work(const KernelProbe *pr);
+
+/* ---- kconfig_scan.c ---- */
+
+/* Where a symbol is declared. A first guess only: `if` and `depends on` of its file. */
+typedef struct {
+	char *path;	 /* the first declaration's file in the tree */
+	char *prompt;	 /* NULL: none seen */
+	char **mentions; /* names in its own declarations, then in conditions of these files */
+} KernelSymbol;
+/* By name, of those in `names`; `arch` is make's ARCH. */
+GHashTable *kernel_scan_symbols(const KernelSource *s, const char *src, const char *arch,
+				GHashTable *names, GError **error);
+
+/* ---- config_units.c ---- */
+
+/* What is set together. */
+typedef struct {
+	GPtrArray *names;  /* sorted; owned */
+	char *dir;	   /* the folder of its declarations, as far as they have it in common */
+	GHashTable *needs; /* KernelUnit that must be set too; not itself */
+	GPtrArray *brings; /* names of options that follow from it and are in no unit; owned */
+	bool grouped;	   /* merged only because there would be too many */
+} KernelUnit;
+void kernel_unit_free(gpointer unit);
+/* One unit per name; when that is more than `max`, merged by folder until it is not. */
+GPtrArray *kernel_units(GPtrArray *names, GHashTable *symbols, guint max);
+/* Merges those that need each other; what is needed comes first; `needs` keeps the direct ones. */
+void kernel_units_order(GPtrArray *units);
 
 /* ---- toolchain.c ---- */
 

@@ -117,16 +117,24 @@ KernelHistory *kernel_history(const char *cache, const Recipe *recipe,
 			      const CampaignHistory *history, KernelStepFunc step, gpointer user,
 			      GError **error);
 
-/* A difference of two configurations that can be made by itself or with what it depends on. */
+#define KERNEL_MAX_OPTIONS 64
+
+/* A difference of two configurations that can be made by itself or with what it depends on: one
+ * symbol, several that can only change together, or where there would be too many a whole group. */
 typedef struct {
+	char *name;	/* "USB_PCI"; of a group "drivers/usb (7 options)"; no two the same */
+	char *title;	/* its prompt, or the names of all; then options that it brings along */
 	char *text;	/* the settings, a blank between two: "USB_PCI=n" */
-	guint *depends; /* indices of the differences that it needs directly */
+	guint *depends; /* indices of the differences that it needs directly, all lower */
 	guint depends_count;
+	char **paths; /* Kconfig files that declare its symbols */
 } KernelOption;
 void kernel_option_free(KernelOption *o);
-/* What turns the .config file `from` into `to` on this source (KernelOption; g_ptr_array_unref),
- * closed under Kconfig's dependencies; symbols that Kconfig sets by itself are left out. Prepares
- * the source. */
+/* What turns the .config file `from` into `to` on this source (KernelOption; g_ptr_array_unref), at
+ * most KERNEL_MAX_OPTIONS, closed under Kconfig's dependencies; symbols that Kconfig sets by itself
+ * are left out. All of them together give `to`. The kernel's own kconfig is asked, some dozens of
+ * times at a second each; the answer is kept in the cache by its inputs. Prepares the source.
+ * KX_ERROR_INPUT when the two are the same. */
 GPtrArray *kernel_config_options(const char *cache, const Recipe *recipe, const char *from,
 				 const char *to, bool sandbox, KernelStepFunc step, gpointer user,
 				 GError **error);
