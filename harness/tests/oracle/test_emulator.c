@@ -207,13 +207,32 @@ static void test_records_add(void **state)
 	assert_false(nth(r, 0)->in_window);
 }
 
+/* The same oracle where the guest's own log has the faults (QEMU 10.2, hardware). */
+static void test_guests_own_log(void **state)
+{
+	g_autoptr(OracleResult) r =
+		judge(BANNER ENABLING
+		      "[    0.210000] pci 0000:00:02.0: AMD-Vi: Event logged [IO_PAGE_FAULT "
+		      "domain=0x0000 "
+		      "address=0x1ffde484 flags=0x0000]\n"
+		      "[    0.220000] AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:02.0 "
+		      "domain=0x0000 address=0x0 flags=0x0000]\n" DONE ALIVE,
+		      NULL);
+	assert_int_equal(r->outcome, OUTCOME_FAULT);
+	assert_int_equal(r->measures.faults, 1);
+	assert_int_equal(r->measures.outside, 1);
+	assert_string_equal(nth(r, 0)->fault->driver, "amd");
+	assert_string_equal(nth(r, 0)->source, "console");
+	assert_non_null(strstr(r->reason, "1 fault in the window"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_real_boot),	    cmocka_unit_test(test_without_records),
 		cmocka_unit_test(test_scan_agrees),	    cmocka_unit_test(test_exact_place),
 		cmocka_unit_test(test_what_does_not_count), cmocka_unit_test(test_cannot_tell),
-		cmocka_unit_test(test_records_add),
+		cmocka_unit_test(test_records_add),	    cmocka_unit_test(test_guests_own_log),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
