@@ -5,30 +5,34 @@
 #include "search.h"
 
 #define GRID_Q_MAX 40
-#define GRID_E_MAX 8
+#define GRID_E_MAX 10
 #define BOOT_KINDS 4 /* kexec or cold, usual or clean build */
-
-/* A hypothesis and the variant that realises it. For NONE and EMPTY both sets are 0. */
-typedef struct {
-	SearchHypothesisKind kind;
-	SearchMask members;
-	SearchMask closure;
-	double log_prior;
-} Hypothesis;
+#define BATCHES 13   /* lengths of a batch that are compared, see search_batches */
+#define AROUND_MAX (SEARCH_MAX_SIZE + 9)
 
 /* The sufficient statistics of one variant (§2). */
 typedef struct {
-	SearchMask mask;
+	SearchVariant variant;
 	guint faults[BOOT_KINDS];
 	guint cleans[BOOT_KINDS];
 	guint sporadic;	 /* hang, panic, noboot */
 	guint permanent; /* does not build */
-} Variant;
+} Record;
 
-/* Hypotheses for which the same trials are bad trials: one likelihood, one posterior of (q, ε). */
+/*
+ * Hypotheses for which the same trials are bad trials: one likelihood, one posterior of (q, ε). The
+ * space fills the first part (classify), grid.c and posterior.c the rest.
+ */
 typedef struct {
 	guint64 bad_faults, bad_cleans;
+	double prior; /* of all its hypotheses together */
+	enum {
+		SPLIT,
+		ALWAYS,
+		NEVER
+	} has; /* the cause is in some variants; every one (EMPTY); none */
 	double log_likelihood;
+	double mass;	      /* posterior probability of all its hypotheses together */
 	double detect_share;  /* P(q >= q_detect | class) */
 	double q[GRID_Q_MAX]; /* posterior of q and of ε */
 	double e[GRID_E_MAX];
@@ -40,74 +44,125 @@ typedef struct {
 	double smooth[GRID_Q_MAX]; /* prior without its atoms ÷ prior */
 	double log_q[GRID_Q_MAX], log_1q[GRID_Q_MAX];
 	double log_e[GRID_E_MAX], log_1e[GRID_E_MAX];
-	double log_prior[GRID_Q_MAX][GRID_E_MAX]; /* -inf where ε >= q */
+	double log_prior_q[GRID_Q_MAX], log_prior_e[GRID_E_MAX]; /* of the points with ε < q */
+	guint below[GRID_Q_MAX]; /* so many points of ε are below this q */
+	/* for each batch length: P(no fault), and the expected boots until the first one */
+	double silent_q[BATCHES][GRID_Q_MAX], silent_e[BATCHES][GRID_Q_MAX];
+	double boots_q[BATCHES][GRID_Q_MAX], boots_e[BATCHES][GRID_Q_MAX];
 } Grid;
 
-struct Search {
-	/* the problem (problem.c) */
-	guint n;
-	char **names;
-	double weights[SEARCH_MAX_CANDIDATES];
-	SearchMask closure_of[SEARCH_MAX_CANDIDATES];	 /* i and all it needs */
-	SearchMask dependents_of[SEARCH_MAX_CANDIDATES]; /* i and all that need it */
-	SearchMask *conflicts;
-	guint n_conflicts;
-	SearchEffect effect;
-	guint max_size;
-	double confidence, q_detect, told_q, prior_none, prior_empty;
-	SearchMode mode;
-	bool confirm_cold, confirm_clean;
-	guint max_confirm_boots;
-	guint64 seed;
-	Hypothesis *h; /* NONE, EMPTY, then sets by size and members */
-	guint n_h;
-	/* what was observed (search.c) */
-	GArray *variants; /* Variant, by mask */
-	/* the posterior (posterior.c), valid unless `stale` */
-	bool stale;
-	Grid grid;
-	double *p;	    /* per hypothesis */
-	guint *class_of;    /* per hypothesis */
-	GArray *classes;    /* Class */
-	guint leader;	    /* index of the most probable hypothesis */
-	guint64 all_faults; /* over all trials */
-	/* what cannot be tested (testable.c), valid unless `stale` */
-	double poison[SEARCH_MAX_CANDIDATES];
-	double *pair_poison; /* n × n, i < j */
+/* A variant that the parent rule and the confirmation look at (§5.2). */
+typedef struct {
+	SearchVariant variant;
+	bool has;	  /* the cause is in it */
+	char missing[80]; /* what it lacks of the cause; "" */
+} Around;
+
+enum { CLASS_NONE, CLASS_EMPTY, CLASS_FIRST }; /* of Search.classes */
+
+/*
+ * What a kind of hypotheses and variants is. s->own holds what it makes of the problem, s->belief
+ * what changes with the observations. 'The cause' is the set, or the commit, of a hypothesis.
+ */
+struct SearchSpace {
+	const char *name;
+	/* Checks and keeps its part of the problem: sets s->own, s->n_h (without NONE and EMPTY).
+	 */
+	bool (*setup)(Search *s, const SearchProblem *p, GError **error);
+	void (*free)(gpointer own);
+	void (*begin)(Search *s); /* s->belief with nothing observed */
+	void (*end)(Search *s);
+	void (*observed)(Search *s, SearchVariant v, guint faults, guint cleans);
+	bool (*is_variant)(const Search *s, SearchVariant v); /* in range */
+	bool (*is_valid)(const Search *s, SearchVariant v);
+	/* The variant with everything, or as much as fits and can be tested. */
+	SearchVariant (*everything)(Search *s);
+	/* Where v stands in the way of others: as much more as fits; NULL: v itself. */
+	SearchVariant (*widen)(const Search *s, SearchVariant v);
+	SearchVariant (*realise)(const Search *s, SearchMask members);
+	/* Whether the cause named by h is in v. */
+	bool (*has)(const Search *s, const SearchHypothesis *h, SearchVariant v);
+	/* Whether w is contained in v. */
+	bool (*contains)(const Search *s, SearchVariant v, SearchVariant w);
+	/* Appends the observations as classes (counts and prior) to s->classes. */
+	void (*classify)(Search *s);
+	/* After the masses are known: s->leader (when one beats it) and what it keeps of its own.
+	 */
+	void (*settle)(Search *s);
+	/* ret[k]: the mass of class k whose cause is in v, for k >= CLASS_FIRST. */
+	void (*split)(const Search *s, SearchVariant v, double *ret);
+	/* Appends at least the `max` most probable hypotheses (SearchHypothesis), in any order. */
+	void (*ranked)(const Search *s, guint max, GArray *ret);
+	double (*marginal)(const Search *s, guint i);
+	double (*entropy)(const Search *s); /* -Σ p log2 p without NONE and EMPTY */
+	/* Variants worth a thought, sorted, each valid and once; §4.3. */
+	GArray *(*pool)(Search *s, const SearchCosts *costs);
+	/* The neighbours of v that a climb may try, appended to ret; NULL: no climb. */
+	void (*neighbours)(const Search *s, SearchVariant v, GArray *ret);
+	/* What cannot be tested (§3). */
+	void (*testable_update)(Search *s);
+	double (*untestable)(Search *s, SearchVariant v); /* without a record of its own */
+	double (*poison)(Search *s, guint i);
+	bool (*is_smallest)(Search *s, SearchVariant v);
+	/* The variants that decide whether h is right; returns how many. */
+	guint (*around)(const Search *s, const SearchHypothesis *h, Around *ret);
+	/* Another testable variant that shows the same as a->variant for h; false: none. */
+	bool (*substitute)(Search *s, const SearchHypothesis *h, Around *a);
+	char *(*name_variant)(const Search *s, SearchVariant v);
+	char *(*name_members)(const Search *s, const SearchHypothesis *h);
+	/* What stands in the way of testing; "" when nothing is suspected. */
+	char *(*name_suspects)(Search *s);
 };
 
-/* problem.c */
-bool problem_setup(Search *s, const SearchProblem *problem, GError **error);
-SearchMask mask_all(const Search *s);
-SearchMask variant_add(const Search *s, SearchMask v, guint i);	   /* with what i needs */
-SearchMask variant_remove(const Search *s, SearchMask v, guint i); /* with what needs i */
-bool hypothesis_bad(const Search *s, const Hypothesis *h, SearchMask v);
-char *mask_names(const Search *s, SearchMask mask);
+struct Search {
+	/* the problem (search.c and the space) */
+	const SearchSpace *space;
+	gpointer own;
+	guint n, n_h;
+	char **names;
+	SearchEffect effect;
+	double confidence, q_detect, told_q, told_e, prior_none, prior_empty;
+	SearchMode mode;
+	bool confirm, confirm_cold, confirm_clean;
+	guint max_confirm_boots;
+	guint64 seed;
+	guint *shared; /* references: copies share own, names and grid */
+	bool quiet;    /* a copy to think ahead with: no explanations */
+	Grid *grid;
+	/* what was observed */
+	GArray *records; /* Record, by variant */
+	/* the posterior (posterior.c), valid unless `stale` */
+	bool stale;
+	GArray *classes; /* Class: NONE, EMPTY, others */
+	SearchHypothesis leader;
+	guint leader_class;
+	guint64 all_faults; /* over all trials */
+	gpointer belief;    /* the space's own, made by settle */
+};
+extern const guint search_batches[BATCHES];
+
+/* search.c */
+const Record *record_find(const Search *s, SearchVariant v);
+guint record_faults(const Record *r);
+guint record_cleans(const Record *r);
+bool record_tested(const Record *r);
+bool record_failed(const Record *r); /* and never tested */
+bool hypothesis_bad(const Search *s, const SearchHypothesis *h, SearchVariant v);
+bool variant_given_up(const Search *s, SearchVariant v); /* by its own record */
+bool variant_is_hopeless(Search *s, SearchVariant v);	 /* by all records */
+SearchVariant variant_that_faults(Search *s);		 /* the end that should fault */
+char *hypothesis_name(const Search *s, const SearchHypothesis *h);
+
+/* grid.c: the rates */
+void grid_init(Grid *g, double told_q, double told_e);
+/* Fills all but counts, prior and mass; gf, gc: faults and cleans of the good variants. */
+void class_compute(const Search *s, guint64 gf, guint64 gc, Class *c);
+double class_miss_smooth(const Search *s, const Class *c, guint k);
 
 /* posterior.c */
-void grid_init(Search *s);
 void posterior_update(Search *s);
-const Class *class_of(const Search *s, guint h);
-double class_miss(const Search *s, const Class *c, guint k); /* E[(1-q)^k] */
-double class_miss_smooth(const Search *s, const Class *c, guint k);
-double class_quiet(const Search *s, const Class *c, guint k); /* E[(1-ε)^k] */
-double class_miss_boots(const Search *s, const Class *c,
-			guint k); /* boots until fault, at most k */
-double class_quiet_boots(const Search *s, const Class *c, guint k); /* the same of a good variant */
-void class_compute(const Search *s, guint64 bf, guint64 bc, guint64 gf, guint64 gc, Class *ret);
-
-/* testable.c */
-void testable_update(Search *s);
-const Variant *variant_find(const Search *s, SearchMask mask);
-bool variant_given_up(const Search *s, SearchMask mask); /* by its own record */
-bool variant_is_hopeless(Search *s, SearchMask mask);	 /* by all records */
-guint variant_faults(const Variant *v);
-guint variant_cleans(const Variant *v);
-
-/* variants.c: variants worth a thought, sorted, each valid and once */
-GArray *variants_worth_trying(Search *s, const SearchCosts *costs);
-SearchMask variant_maximal(const Search *s, const guint *order);
-void order_by_marginal(Search *s, guint *ret_order);
+const Class *class_at(const Search *s, guint k);
+const Class *leader_class(const Search *s);
 
 /* choice.c: the most informative experiment per second; false when nothing would tell anything */
 bool choice_best(Search *s, const SearchCosts *costs, SearchExperiment *ret);
@@ -115,6 +170,7 @@ bool choice_best(Search *s, const SearchCosts *costs, SearchExperiment *ret);
 bool choice_price(Search *s, const SearchCosts *costs, SearchExperiment *e);
 /* Whether some variant that can probably be tested would still tell hypotheses apart. */
 bool choice_is_open(Search *s);
+bool choice_is_built(const SearchCosts *costs, SearchVariant v);
 
 /* stop.c */
 typedef enum { STOP_SEARCH, STOP_NEED, STOP_VERDICT } StopState;
@@ -123,6 +179,23 @@ StopState stop_state(Search *s, SearchExperiment *ret_need, SearchVerdict *ret_v
 /* A boot that the parent rule will ask for, when the leader is already probable. */
 bool stop_early_need(Search *s, SearchExperiment *ret_need);
 guint stop_boots_needed(const Search *s, const Class *c);
+StopState stop_need(SearchExperiment *e, const Search *s, SearchPurpose purpose, SearchVariant v,
+		    guint boots, bool until_fault);
+StopState stop_conclude(const Search *s, SearchVerdict *v, SearchVerdictKind kind, SearchWhy why,
+			double probability);
+StopState stop_untestable(Search *s, SearchVariant variant, SearchVerdict *v);
+
+/* calibrate.c, confirm.c: parts of the stopping rule */
+StopState calibrate(Search *s, SearchExperiment *e, SearchVerdict *v);
+StopState claim_none(Search *s, double probability, SearchExperiment *e, SearchVerdict *v);
+double silent_mass(Search *s, bool none);
+StopState confirm(Search *s, guint n, SearchExperiment *e, SearchVerdict *v);
+bool cold_differs(const Search *s);
+
+/* ahead.c: a copy in which `pending` ended as is most probable; texts on what an experiment decides
+ */
+Search *ahead_of(Search *s, const SearchPending *pending, guint n);
+void explain_search(Search *s, SearchExperiment *e);
 
 /* rng.c */
 guint64 rng_next(guint64 *state);

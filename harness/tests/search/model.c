@@ -53,16 +53,17 @@ static long double joint(const Search *s, SearchEffect effect, SearchHypothesisK
 {
 	long double sum = 0;
 
-	for (guint i = 0; i < s->grid.n_q; i++) {
-		for (guint j = 0; j < s->grid.n_e; j++) {
-			long double p = expl(s->grid.log_prior[i][j]);
+	for (guint i = 0; i < s->grid->n_q; i++) {
+		for (guint j = 0; j < s->grid->below[i]; j++) {
+			long double p = expl(s->grid->log_prior_q[i] + s->grid->log_prior_e[j]);
 
 			for (guint k = 0; k < G_N_ELEMENTS(counts); k++) {
-				bool on =
-					kind == SEARCH_H_EMPTY ||
-					(kind == SEARCH_H_SET && (counts[k].variant & set) == set);
+				SearchMask both = counts[k].variant & set;
+				bool on = kind == SEARCH_H_EMPTY ||
+					  (kind == SEARCH_H_SET && both == set) ||
+					  (kind == SEARCH_H_EITHER && both);
 				bool bad = effect == SEARCH_CURES ? !on : on;
-				long double r = bad ? s->grid.q[i] : s->grid.e[j];
+				long double r = bad ? s->grid->q[i] : s->grid->e[j];
 
 				for (guint t = 0; t < counts[k].faults; t++)
 					p *= r;
@@ -78,10 +79,13 @@ static long double joint(const Search *s, SearchEffect effect, SearchHypothesisK
 static void check_enumeration(SearchEffect effect)
 {
 	static const double weights[] = {1, 2, 1, 0.5, 1};
-	static const double share[] = {0, 0.70, 0.22, 0.08};
+	/* of each size; of two that are each enough; they sum to 1 */
+	static const double share[] = {0, 0.40, 0.33, 0.22}, either = 0.05;
 	SearchProblem p = {.n = 5, .max_size = 3, .effect = effect, .weights = weights};
 	g_autoptr(Search) s = make(&p);
-	long double value[32], by_size[4] = {0}, total;
+	long double value[32], alone[32] = {0}, by_size[4] = {0}, total;
+	long double none = joint(s, effect, SEARCH_H_NONE, 0, 0.03L);
+	long double empty = joint(s, effect, SEARCH_H_EMPTY, 0, 0.02L);
 
 	for (guint k = 0; k < G_N_ELEMENTS(counts); k++)
 		search_observe(s, counts[k].variant, counts[k].faults, counts[k].cleans,
@@ -93,26 +97,29 @@ static void check_enumeration(SearchEffect effect)
 		if (__builtin_popcount(set) <= 3)
 			by_size[__builtin_popcount(set)] += value[set];
 	}
-	total = joint(s, effect, SEARCH_H_NONE, 0, 0.05L) +
-		joint(s, effect, SEARCH_H_EMPTY, 0, 0.05L);
+	total = none + empty;
 	for (guint set = 1; set < 32; set++) {
 		guint size = __builtin_popcount(set);
 
 		if (size > 3)
 			continue;
+		if (size == 2)
+			alone[set] = joint(s, effect, SEARCH_H_EITHER, set,
+					   0.95L * either * value[set] / by_size[2]);
 		value[set] = joint(s, effect, SEARCH_H_SET, set,
-				   0.9L * share[size] * value[set] / by_size[size]);
-		total += value[set];
+				   0.95L * share[size] * value[set] / by_size[size]);
+		total += value[set] + alone[set];
 	}
 	for (guint set = 1; set < 32; set++) {
-		if (__builtin_popcount(set) <= 3)
-			assert_float_equal(probability(s, SEARCH_H_SET, set), value[set] / total,
+		if (__builtin_popcount(set) > 3)
+			continue;
+		assert_float_equal(probability(s, SEARCH_H_SET, set), value[set] / total, 1e-9);
+		if (alone[set] > 0)
+			assert_float_equal(probability(s, SEARCH_H_EITHER, set), alone[set] / total,
 					   1e-9);
 	}
-	assert_float_equal(probability(s, SEARCH_H_NONE, 0),
-			   joint(s, effect, SEARCH_H_NONE, 0, 0.05L) / total, 1e-9);
-	assert_float_equal(probability(s, SEARCH_H_EMPTY, 0),
-			   joint(s, effect, SEARCH_H_EMPTY, 0, 0.05L) / total, 1e-9);
+	assert_float_equal(probability(s, SEARCH_H_NONE, 0), none / total, 1e-9);
+	assert_float_equal(probability(s, SEARCH_H_EMPTY, 0), empty / total, 1e-9);
 }
 
 static void test_enumeration(void **state)
@@ -129,6 +136,7 @@ static void test_hypotheses(void **state)
 	static const SearchMask conflicts[] = {BIT(4) | BIT(5)};
 	SearchProblem p = {.n = 8,
 			   .max_size = 2,
+			   .no_either = true,
 			   .depends = depends,
 			   .conflicts = conflicts,
 			   .n_conflicts = 1};
@@ -166,7 +174,8 @@ static void test_n_hypotheses(void **state)
 	SearchProblem p = {.n = 32, .max_size = 3};
 	g_autoptr(Search) s = make(&p);
 
-	assert_int_equal(search_n_hypotheses(s), 32 + 496 + 4960 + 2);
+	/* sets of each size, and pairs of which each member is enough */
+	assert_int_equal(search_n_hypotheses(s), 32 + 496 + 4960 + 496 + 2);
 }
 
 /* One trial at a time, last first: the same to the last bit. */
@@ -247,7 +256,7 @@ static void test_stray_fault(void **state)
 
 static void test_untestable_is_no_evidence(void **state)
 {
-	SearchProblem p = {.n = 6, .max_size = 2};
+	SearchProblem p = {.n = 6, .max_size = 2, .no_either = true};
 	g_autoptr(Search) s = make(&p);
 	double before[6];
 
@@ -266,6 +275,54 @@ static void test_untestable_is_no_evidence(void **state)
 	assert_true(search_untestable(s, 0x08) > search_untestable(s, 0x10));
 	assert_true(search_untestable(s, 0x03) < 0.05);
 	assert_float_equal(search_untestable(s, 0x38), 1, 0);
+}
+
+/* 'a or b' with a b that cannot be tested is not told apart from 'a', and counts as that. */
+static void test_untestable_alternative(void **state)
+{
+	SearchProblem p = {.n = 3, .max_size = 1};
+	g_autoptr(Search) s = make(&p);
+	double alone, either;
+
+	search_observe(s, 0, 9, 0, SEARCH_KEXEC, false);
+	search_observe(s, BIT(0), 0, 12, SEARCH_KEXEC, false);
+	search_observe(s, BIT(1), 9, 0, SEARCH_KEXEC, false);
+	alone = probability(s, SEARCH_H_SET, BIT(0));
+	either = probability(s, SEARCH_H_EITHER, BIT(0) | BIT(2));
+	assert_true(either > 0.01);
+	search_observe_untestable(s, BIT(2), true);
+	search_observe_untestable(s, BIT(1) | BIT(2), true);
+	assert_float_equal(probability(s, SEARCH_H_SET, BIT(0)), alone + either, 1e-9);
+	assert_float_equal(probability(s, SEARCH_H_EITHER, BIT(0) | BIT(2)), 0, 0);
+	/* it does come up in other company, and has no effect there */
+	search_observe(s, BIT(1) | BIT(2), 9, 0, SEARCH_KEXEC, false);
+	assert_true(probability(s, SEARCH_H_SET, BIT(0)) > 0.99);
+}
+
+/* Two candidates of which each is enough: found, with either one alone and neither. */
+static void test_either(void **state)
+{
+	for (guint effect = SEARCH_CURES; effect <= SEARCH_CAUSES; effect++) {
+		SearchProblem p = {.n = 8, .effect = effect, .no_confirm = true};
+		g_autoptr(Search) s = make(&p);
+		SearchExperiment e;
+		SearchVerdict v;
+		SearchCosts costs;
+		guint boots = 0;
+
+		search_costs_init(&costs);
+		while (search_next(s, &costs, &e) == SEARCH_EXPERIMENT && boots++ < 200) {
+			bool on = e.variant & (BIT(2) | BIT(5));
+			bool fault = on == (effect == SEARCH_CAUSES);
+
+			search_observe(s, e.variant, fault, !fault, SEARCH_KEXEC, false);
+		}
+		search_verdict(s, &v);
+		assert_int_equal(v.kind, SEARCH_VERDICT_CAUSE);
+		assert_int_equal(v.leading.kind, SEARCH_H_EITHER);
+		assert_int_equal(v.members, BIT(2) | BIT(5));
+		assert_non_null(strstr(v.reason, "#2 or #5"));
+	}
 }
 
 static void test_rates(void **state)
@@ -295,7 +352,7 @@ static void test_boots_needed(void **state)
 		g_autoptr(Search) s = make(&p);
 
 		posterior_update(s);
-		assert_int_equal(stop_boots_needed(s, class_of(s, s->leader)), cases[i].n);
+		assert_int_equal(stop_boots_needed(s, leader_class(s)), cases[i].n);
 	}
 }
 
@@ -303,7 +360,7 @@ static void test_boots_needed(void **state)
  * boots. */
 static void test_parent_rule(void **state)
 {
-	SearchProblem p = {.n = 3, .told_q = 0.5, .max_size = 2};
+	SearchProblem p = {.n = 3, .told_q = 0.5, .max_size = 2, .no_either = true};
 	g_autoptr(Search) s = make(&p);
 	SearchExperiment e;
 	SearchVerdict v;
@@ -418,7 +475,7 @@ static void test_bad_problems(void **state)
 /* All 64 bits in use. */
 static void test_64_candidates(void **state)
 {
-	SearchProblem p = {.n = 64, .max_size = 1};
+	SearchProblem p = {.n = 64, .max_size = 1, .no_either = true};
 	g_autoptr(Search) s = make(&p);
 	SearchExperiment e;
 	SearchCosts costs;
@@ -442,6 +499,8 @@ int main(void)
 		cmocka_unit_test(test_truth_stays_possible),
 		cmocka_unit_test(test_stray_fault),
 		cmocka_unit_test(test_untestable_is_no_evidence),
+		cmocka_unit_test(test_untestable_alternative),
+		cmocka_unit_test(test_either),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_boots_needed),
 		cmocka_unit_test(test_parent_rule),
