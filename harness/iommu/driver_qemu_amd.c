@@ -50,7 +50,6 @@ static bool decode(Fault *f, const FaultMatch *m, unsigned nth)
 const FaultDriver fault_driver_qemu_amd = {
 	.name = "amd-vi-emulator",
 	.needles = (const char *const[]){"reason: rejected", "refused accesses without", NULL},
-	.guard = EMULATOR_RECORD_PREFIX,
 	.patterns = patterns,
 	.decode = decode,
 };
