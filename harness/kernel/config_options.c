@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "kernel/kernel-internal.h"
 
-#define FORMAT "kexsect-options-1"
+#define FORMAT "kexsect-options-2"
 #define MAX_CONFIG (4u << 20)
 #define MAX_ROUNDS 20
 
