@@ -198,6 +198,21 @@ static bool add_config(Campaign *c, GError **error)
 	return true;
 }
 
+/* The first or last commit of a part of a series: one of its patches. */
+static bool check_part(const Campaign *c, const char *key, const char *name, GError **error)
+{
+	const Series *s = c->history->series;
+	if (!name || series_find(s, name))
+		return true;
+	g_autoptr(GPtrArray) known = g_ptr_array_new();
+	for (unsigned i = 0; i < s->patches_count; i++)
+		g_ptr_array_add(known, s->patches[i].name);
+	g_ptr_array_add(known, NULL);
+	g_autofree char *hint = campaign_suggest(name, (const char *const *)known->pdata);
+	return campaign_error(error, c->path, key, "no patch '%s' in the series %s.%s", name,
+			      s->path, hint);
+}
+
 static bool check_history(const Campaign *c, GError **error)
 {
 	const CampaignHistory *h = c->history;
@@ -207,18 +222,19 @@ static bool check_history(const Campaign *c, GError **error)
 		return campaign_error(error, c->path, "history",
 				      "the commits of a history are the only candidates: no "
 				      "candidates, parameters or config beside it");
-	bool range = h->from || h->to;
-	if (range == (h->series_name != NULL))
+	if (h->series)
+		return check_part(c, "history.from", h->from, error) &&
+		       check_part(c, "history.to", h->to, error);
+	if (!(h->from && *h->from && h->to && *h->to))
 		return campaign_error(error, c->path, "history",
-				      "expected either from and to, or series");
-	if (range && !(h->from && *h->from && h->to && *h->to))
-		return campaign_error(error, c->path, "history", "the key %s is missing",
+				      h->from || h->to ? "the key %s is missing"
+						       : "expected the keys from and to, or series",
 				      h->from && *h->from ? "to" : "from");
-	if (range && (*h->from == '-' || *h->to == '-'))
+	if (*h->from == '-' || *h->to == '-')
 		return campaign_error(error, c->path,
 				      *h->from == '-' ? "history.from" : "history.to",
 				      "no revision begins with '-'");
-	if (range && !c->base->source.git)
+	if (!c->base->source.git)
 		return campaign_error(error, c->path, "history.from",
 				      "the source of base '%s' is no git repository, so it has no "
 				      "history; a series can be one (history.series)",

@@ -80,9 +80,11 @@ static int check_files_only(const Campaign *c, const CommonOptions *common)
 	if (common->json)
 		puts("{\"ok\":true,\"checks\":[]}");
 	else
-		printf("%s: %u candidates, %u fixtures, %u targets: all files are there and "
+		printf("%s: %u candidates%s, %u fixtures, %u targets: all files are there and "
 		       "valid\n",
-		       c->name, c->candidates_count, c->fixtures_count, c->target_names_count);
+		       c->name, c->candidates_count,
+		       campaign_needs_source(c) ? " and those that the source tells" : "",
+		       c->fixtures_count, c->target_names_count);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "engine/engine.h"
 #include "job/check.h"
+#include "job/expand.h"
 #include "kernel/kernel.h"
 #include "report/report.h"
 
@@ -106,6 +107,28 @@ static void prune_cache(const char *cache)
 		g_message("%s of old kernels and objects were removed from %s", size, cache);
 }
 
+static void on_expand_step(const char *step, gpointer user)
+{
+	gint64 *told = user, now = g_get_monotonic_time();
+	if (now - *told < 5 * G_USEC_PER_SEC)
+		return;
+	*told = now;
+	g_message("%s", step);
+}
+
+/* What only the kernel's source can tell about the question, before the run is chosen by it. */
+static bool expand(Campaign *c, const CommonOptions *common, GError **error)
+{
+	gint64 told = g_get_monotonic_time();
+	kx_catch_signals();
+	if (!expand_campaign(c, common->cache, common->sandbox, on_expand_step, &told, error))
+		return false;
+	if (campaign_needs_source(c) && !common->json)
+		g_message("%u candidates were found in the source of %s", c->candidates_count,
+			  c->base->name);
+	return true;
+}
+
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
@@ -121,6 +144,8 @@ static int run(int argc, char **argv)
 		return 1;
 
 	prune_cache(common.cache);
+	if (!expand(c, &common, &error))
+		return cmd_fail(error);
 	o.results = common.results;
 	o.cache = common.cache;
 	o.no_sandbox = !common.sandbox;

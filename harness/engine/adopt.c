@@ -65,6 +65,7 @@ static StoreTrial *make_trial(const char *dir, unsigned number, const json_t *ou
 	t->target = copy_of(plan, "target");
 	t->mode = copy_of(plan, "mode");
 	t->purpose = copy_of(plan, "purpose");
+	t->plan = json_incref(json_object_get(plan, "why"));
 	t->outcome = copy_of(outcome, "outcome");
 	t->reason = copy_of(outcome, "reason");
 	t->evidence = g_strdup(dir);

@@ -2,8 +2,6 @@
 /* What search believes: asked, recorded, told, and in the end the verdict. */
 #include "engine/engine-internal.h"
 
-#include <math.h>
-
 #include "base/error.h"
 
 #define TOP 5
@@ -25,12 +23,9 @@ void engine_look(Engine *e)
 {
 	g_free(e->top);
 	guint n;
-	e->top = search_ranking(e->search, search_n_hypotheses(e->search), &n);
-	e->entropy = 0;
-	for (guint i = 0; i < n; i++)
-		if (e->top[i].probability > 0)
-			e->entropy -= e->top[i].probability * log2(e->top[i].probability);
-	e->n_top = MIN(n, TOP);
+	e->top = search_ranking(e->search, TOP, &n);
+	e->entropy = search_entropy(e->search);
+	e->n_top = n;
 	search_rates(e->search, &e->rates);
 }
 
@@ -45,14 +40,16 @@ void engine_tell_leader(Engine *e, unsigned trial)
 	e->has_leading = true;
 	if (same)
 		return;
-	engine_emit(e, json_pack("{s:s, s:i, s:s, s:o, s:f}", "event", "leader", "trial",
-				 (int)trial, "kind", engine_hypothesis_kind(h->kind), "members",
+	g_autofree char *name = engine_hypothesis_name(e, h);
+	engine_emit(e, json_pack("{s:s, s:i, s:o, s:s, s:o, s:f}", "event", "leader", "trial",
+				 (int)trial, "name", kx_json_text(name), "kind",
+				 search_hypothesis_name(h->kind), "members",
 				 engine_names_of(e, h->members), "probability", h->probability));
 }
 
 static json_t *hypothesis(const Engine *e, const SearchHypothesis *h)
 {
-	return json_pack("{s:s, s:o, s:f}", "kind", engine_hypothesis_kind(h->kind), "members",
+	return json_pack("{s:s, s:o, s:f}", "kind", search_hypothesis_name(h->kind), "members",
 			 engine_names_of(e, h->members), "probability", h->probability);
 }
 
@@ -64,9 +61,12 @@ static json_t *ranking(const Engine *e, const SearchHypothesis *all, guint n)
 	return out;
 }
 
+/* Of a history the ranking says as much: its hypotheses are the commits. */
 static json_t *marginals(Engine *e)
 {
 	json_t *out = json_array();
+	if (e->campaign->history)
+		return out;
 	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
 		json_array_append_new(out, json_real(search_marginal(e->search, i)));
 	return out;
@@ -78,7 +78,7 @@ StorePosterior *engine_posterior(Engine *e, unsigned trial)
 		return NULL;
 	StorePosterior *p = g_new0(StorePosterior, 1);
 	p->trial = trial;
-	p->kind = g_strdup(engine_hypothesis_kind(e->top[0].kind));
+	p->kind = g_strdup(search_hypothesis_name(e->top[0].kind));
 	p->members = e->top[0].members;
 	p->probability = e->top[0].probability;
 	p->q_mean = e->rates.q_mean;
@@ -112,7 +112,7 @@ static json_t *details(Engine *e, const SearchVerdict *v)
 	guint n;
 	g_autofree SearchHypothesis *best = search_ranking(e->search, LISTED, &n);
 	json_t *untestable = json_array();
-	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
+	for (unsigned i = 0; !e->campaign->history && i < e->campaign->candidates_count; i++)
 		json_array_append_new(untestable,
 				      json_pack("{s:s, s:f}", "candidate",
 						e->campaign->candidates[i].name, "probability",
@@ -172,8 +172,15 @@ bool engine_conclude(Engine *e, const char *budget, GError **error)
 
 void engine_tell_verdict(Engine *e, const StoreVerdict *v)
 {
-	engine_emit(e, json_pack("{s:s, s:s, s:s, s:s, s:o, s:f, s:s, s:o}", "event", "verdict",
-				 "run", e->run->slug, "kind", v->kind, "effect", v->effect,
-				 "members", engine_names_of(e, v->members), "probability",
-				 v->probability, "why", v->why, "reason", kx_json_text(v->reason)));
+	bool either = g_strcmp0(kx_json_str(json_object_get(v->details, "leading"), "kind"),
+				"either") == 0;
+	g_autofree char *sentence = g_str_equal(v->kind, "cause")
+					    ? engine_effect_sentence(e, v->members, either)
+					    : g_strdup("");
+	engine_emit(e,
+		    json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:s, s:o, s:o}", "event",
+			      "verdict", "run", e->run->slug, "kind", v->kind, "effect", v->effect,
+			      "either", (int)either, "members", engine_names_of(e, v->members),
+			      "probability", v->probability, "why", v->why, "reason",
+			      kx_json_text(v->reason), "sentence", kx_json_text(sentence)));
 }

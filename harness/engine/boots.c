@@ -13,6 +13,13 @@ static char *evidence_of(const Engine *e, unsigned number)
 	return g_build_filename(e->run->dir, "trials", name, NULL);
 }
 
+static json_t *plan_of(const SearchExperiment *x)
+{
+	return json_pack("{s:o, s:f, s:f, s:f, s:i}", "reason", kx_json_text(x->reason), "bits",
+			 x->bits, "p_fault", x->p_fault, "cost_s", x->cost_s, "boots",
+			 (int)x->boots);
+}
+
 /* What the folder of a trial cannot tell by itself: see adopt.c. */
 static bool write_plan(Engine *e, const EngineJob *j, const char *name, GError **error)
 {
@@ -20,11 +27,11 @@ static bool write_plan(Engine *e, const EngineJob *j, const char *name, GError *
 	g_autofree char *path = g_build_filename(e->run->dir, "requests", file, NULL);
 	g_autofree char *mask = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", j->mask);
 	g_autoptr(json_t) plan =
-		json_pack("{s:i, s:i, s:s, s:o, s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "first",
+		json_pack("{s:i, s:i, s:s, s:o, s:b, s:s, s:s, s:s, s:s, s:s, s:O}", "first",
 			  (int)j->first, "boots", (int)j->boots, "mask", mask, "variant",
 			  engine_names_of(e, j->mask), "clean", (int)j->clean, "mode", j->mode,
 			  "purpose", j->purpose, "identity", j->kernel->identity, "build",
-			  j->kernel->hash, "target", e->target->name, "reason", e->next.reason);
+			  j->kernel->hash, "target", e->target->name, "why", j->plan);
 	return plan && kx_json_save(path, plan, error);
 }
 
@@ -56,6 +63,7 @@ bool engine_start_boots(Engine *e, GError **error)
 	j->mode = g_strdup(e->next.mode == SEARCH_COLD ? "cold" : "kexec");
 	j->purpose = g_strdup(search_purpose_name(e->next.purpose));
 	j->until_fault = e->next.until_fault;
+	j->plan = plan_of(&e->next);
 	j->kernel = engine_kernel(e, j->mask, j->clean, false);
 	g_autofree char *plan = g_strdup_printf("%06u-plan", j->first);
 	g_autofree char *name = g_strdup_printf("%06u-boot", j->first);
@@ -77,11 +85,12 @@ bool engine_start_boots(Engine *e, GError **error)
 
 static void tell_trial(Engine *e, const StoreTrial *t)
 {
-	engine_emit(e, json_pack("{s:s, s:i, s:o, s:s, s:b, s:s, s:s, s:o, s:f, s:o, s:O?}",
-				 "event", "trial", "trial", (int)t->number, "variant",
-				 engine_names_of(e, t->mask), "mode", t->mode, "clean",
-				 (int)t->clean, "purpose", t->purpose, "outcome", t->outcome,
-				 "reason", kx_json_text(t->reason), "seconds",
+	g_autofree char *name = engine_set_name(e, t->mask);
+	engine_emit(e, json_pack("{s:s, s:i, s:o, s:o, s:s, s:b, s:s, s:s, s:o, s:f, s:o, s:O?}",
+				 "event", "trial", "trial", (int)t->number, "name",
+				 kx_json_text(name), "variant", engine_names_of(e, t->mask), "mode",
+				 t->mode, "clean", (int)t->clean, "purpose", t->purpose, "outcome",
+				 t->outcome, "reason", kx_json_text(t->reason), "seconds",
 				 kx_json_num(t->seconds, "total", 0), "evidence",
 				 kx_json_text(t->evidence), "measures", t->measures));
 }
@@ -148,6 +157,7 @@ static StoreTrial *blank_trial(Engine *e, unsigned number)
 	t->target = g_strdup(e->target->name);
 	t->mode = g_strdup(j->mode);
 	t->purpose = g_strdup(j->purpose);
+	t->plan = json_incref(j->plan);
 	return t;
 }
 

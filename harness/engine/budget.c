@@ -23,7 +23,7 @@ static double clean_build_s(const Engine *e)
 	return engine_median(e->clean_s, e->full_s > 0 ? e->full_s : defaults.clean_build_s);
 }
 
-void engine_costs(const Engine *e, GArray *built, SearchCosts *ret)
+void engine_costs(Engine *e, GArray *built, SearchCosts *ret)
 {
 	const CampaignBudget *b = &e->campaign->budget;
 	search_costs_init(ret);
@@ -40,6 +40,8 @@ void engine_costs(const Engine *e, GArray *built, SearchCosts *ret)
 	}
 	ret->built = (const SearchMask *)(void *)built->data;
 	ret->n_built = built->len;
+	ret->build_cost = engine_build_cost;
+	ret->user = e;
 	ret->boots_left = b->boots - MIN(e->boots, b->boots);
 	ret->builds_left = b->builds - MIN(e->builds, b->builds);
 	ret->seconds_left = MAX(b->hours * 3600 - engine_elapsed(e), 0);

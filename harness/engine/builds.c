@@ -133,10 +133,12 @@ static const char *result_fault(const StoreBuild *b)
 static void tell(Engine *e, const StoreBuild *b)
 {
 	double s = (double)(g_get_monotonic_time() - e->job.started_us) / G_USEC_PER_SEC;
+	g_autofree char *name = engine_set_name(e, b->mask);
 	engine_emit(e,
-		    json_pack("{s:s, s:o, s:b, s:b, s:s, s:b, s:f, s:o, s:s}", "event", "build",
-			      "variant", engine_names_of(e, b->mask), "launcher", (int)b->launcher,
-			      "clean", (int)b->clean, "status", b->status, "cached", (int)b->cached,
+		    json_pack("{s:s, s:o, s:o, s:b, s:b, s:s, s:b, s:f, s:o, s:s}", "event",
+			      "build", "name", kx_json_text(name), "variant",
+			      engine_names_of(e, b->mask), "launcher", (int)b->launcher, "clean",
+			      (int)b->clean, "status", b->status, "cached", (int)b->cached,
 			      "seconds", s, "reason", kx_json_text(b->reason), "build", b->hash));
 }
 
@@ -195,10 +197,12 @@ void engine_build_ended(Engine *e, int status)
 			k = NULL;
 		if (k && j->result_ok)
 			g_ptr_array_remove(e->kernels, k);
+		g_autofree char *name = engine_set_name(e, j->mask);
 		if (!j->result_seen)
-			engine_emit(e, json_pack("{s:s, s:o, s:b, s:b, s:s, s:b, s:f, s:o, s:s}",
-						 "event", "build", "variant",
-						 engine_names_of(e, j->mask), "launcher",
+			engine_emit(e, json_pack("{s:s, s:o, s:o, s:b, s:b, s:s, s:b, s:f, s:o, "
+						 "s:s}",
+						 "event", "build", "name", kx_json_text(name),
+						 "variant", engine_names_of(e, j->mask), "launcher",
 						 (int)j->launcher, "clean", (int)j->clean, "status",
 						 "infra", "cached", 0, "seconds", 0.0, "reason",
 						 kx_json_text(failure), "build", ""));

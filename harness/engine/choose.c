@@ -15,7 +15,9 @@ static GPtrArray *candidate_records(const Campaign *c)
 		const Patch *p =
 			from->kind == CANDIDATE_PATCH ? series_find(c->series, from->text) : NULL;
 		StoreCandidate *k = g_new0(StoreCandidate, 1);
+		k->kind = g_strdup(candidate_kind_name(from->kind));
 		k->name = g_strdup(from->name);
+		k->text = g_strdup(from->text);
 		k->title = g_strdup(from->title ? from->title : "");
 		k->file = g_strdup(p && p->file ? p->file : "");
 		k->depends = from->depends;

@@ -49,6 +49,7 @@ typedef struct {
 	gint64 step_us; /* when `step` began */
 	char *mode;
 	char *purpose;
+	json_t *plan; /* why: StoreTrial.plan */
 	bool until_fault;
 	const EngineKernel *kernel;
 } EngineJob;
@@ -162,12 +163,15 @@ SearchMask engine_compiled(const Campaign *c, SearchMask mask);
 /* The build request of a variant without `clean`, `sandbox` and `cache`; the launcher's is the base
  * by itself. */
 json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher);
+/* What a variant costs that is not in SearchCosts.built: nothing when its kernel is there. */
+double engine_build_cost(SearchVariant variant, gpointer engine);
 /* The campaign's kernel parameters and those of the variant; new string. */
 char *engine_cmdline(const Campaign *c, SearchMask mask);
 
 /* names.c, snapshot.c */
+/* "a + b cures the fault", "commit 0123456789ab (subject) brought the fault", … */
+char *engine_effect_sentence(const Engine *e, SearchMask members, bool either);
 char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h);
-const char *engine_hypothesis_kind(SearchHypothesisKind kind);
 json_t *engine_snapshot(const Campaign *c);
 
 /* Document "environment": what the trials ran on. `machine`: as a boot job describes its target, or
@@ -219,7 +223,7 @@ void engine_tell_verdict(Engine *e, const StoreVerdict *v);
 /* budget.c */
 /* The part of the budget that is used up ("boots", …), or NULL. */
 const char *engine_budget_used(const Engine *e);
-void engine_costs(const Engine *e, GArray *built, SearchCosts *ret);
+void engine_costs(Engine *e, GArray *built, SearchCosts *ret);
 /* Seconds to the verdict, roughly; < 0: no idea yet. */
 double engine_time_left(const Engine *e);
 /* drift.c */

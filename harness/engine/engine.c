@@ -64,12 +64,17 @@ static bool finish(Engine *e, const char *budget, GError **error)
 static void tell_experiment(Engine *e)
 {
 	const SearchExperiment *x = &e->next;
-	engine_emit(e, json_pack("{s:s, s:s, s:o, s:s, s:b, s:i, s:s, s:f, s:f}", "event",
-				 "experiment", "purpose", search_purpose_name(x->purpose),
-				 "variant", engine_names_of(e, x->variant), "mode",
+	g_autofree char *name = engine_set_name(e, x->variant);
+	engine_emit(e, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:i, s:o, s:f, s:f, s:f, s:f, "
+				 "s:f}",
+				 "event", "experiment", "name", kx_json_text(name), "purpose",
+				 search_purpose_name(x->purpose), "variant",
+				 engine_names_of(e, x->variant), "mode",
 				 x->mode == SEARCH_COLD ? "cold" : "kexec", "clean",
-				 (int)x->clean_build, "boots", (int)x->boots, "reason", x->reason,
-				 "bits", x->bits, "seconds_left", engine_time_left(e)));
+				 (int)x->clean_build, "boots", (int)x->boots, "reason",
+				 kx_json_text(x->reason), "bits", x->bits, "p_fault", x->p_fault,
+				 "untestable", x->untestable, "cost_s", x->cost_s, "seconds_left",
+				 engine_time_left(e)));
 }
 
 /* Search stops by itself when the budget does not allow what it would do next: the part of the

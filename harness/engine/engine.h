@@ -22,7 +22,8 @@
  * Document "matrix" (EngineOptions.matrix and what the series declares):
  *   {"source": "computed" or "declared", "names": [], "alone": [], "pairs": [],
  *    "depends": [[0], []], "conflicts": [[1, 2]]}; indices into names; alone and pairs when
- * computed StoreVerdict.details:
+ * computed. Document "history" of a campaign with one: {"start": hash, "parents": [[0], …]}.
+ * StoreVerdict.details:
  *   {"leading": {"kind", "members", "probability"}, "ranking": [same, …], "marginals": [],
  *    "rates": {"q": {"mean", "low", "high"}, "e": {…}}, "cold_differs", "hypotheses",
  *    "untestable": [{"candidate", "probability"}]}
@@ -92,7 +93,8 @@ typedef struct {
 	const char **names;
 	double *weights;
 	SearchMask *depends;
-	GArray *conflicts; /* of SearchMask */
+	GArray *conflicts;	       /* of SearchMask */
+	guint *parent_start, *parents; /* of a history with merges */
 } EngineProblem;
 
 /* All candidates are known (campaign_expand). `matrix`: as EngineOptions.matrix gives it, or NULL

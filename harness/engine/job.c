@@ -169,6 +169,7 @@ static void clear_job(EngineJob *j)
 	g_free(j->infra_why);
 	g_free(j->mode);
 	g_free(j->purpose);
+	json_decref(j->plan);
 	*j = (EngineJob){0};
 }
 

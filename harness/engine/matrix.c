@@ -31,6 +31,22 @@ static bool record(Engine *e, const EngineProblem *p, const json_t *computed, GE
 	return store_set_document(e->store, e->run->id, "matrix", doc, error);
 }
 
+/* How the commits hang together, for the report. */
+static bool record_history(Engine *e, GError **error)
+{
+	const Campaign *c = e->campaign;
+	json_t *parents = json_array();
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		json_t *own = json_array();
+		for (unsigned k = 0; k < c->candidates[i].parents_count; k++)
+			json_array_append_new(own, json_integer(c->candidates[i].parents[k]));
+		json_array_append_new(parents, own);
+	}
+	g_autoptr(json_t) doc = json_pack("{s:o, s:o}", "start", kx_json_text(c->history_start),
+					  "parents", parents);
+	return store_set_document(e->store, e->run->id, "history", doc, error);
+}
+
 static unsigned patches_of(const Campaign *c)
 {
 	unsigned n = 0;
@@ -78,7 +94,8 @@ bool engine_make_search(Engine *e, GError **error)
 	g_autoptr(json_t) matrix = remembered(e);
 	bool known = matrix != NULL;
 	if ((!known && !compute(e, &matrix, error)) || !engine_problem(c, matrix, &p, error) ||
-	    (!known && !c->history && !record(e, &p, matrix, error)))
+	    (!known && !c->history && !record(e, &p, matrix, error)) ||
+	    (c->history && !record_history(e, error)))
 		return false;
 	e->search = search_new(&p.problem, error);
 	if (!e->search)

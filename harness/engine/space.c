@@ -106,6 +106,8 @@ json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
 		json_object_set_new(request, "commit", kx_json_text(c->candidates[mask - 1].text));
 	else
 		json_object_set_new(request, "commit", kx_json_text(c->history_start));
+	if (c->history && c->history->series)
+		json_object_set_new(request, "history", kx_json_text(c->history->series->path));
 	return request;
 }
 
@@ -116,6 +118,26 @@ char *engine_cmdline(const Campaign *c, SearchMask mask)
 		if (mask & BIT(i) && c->candidates[i].kind == CANDIDATE_PARAMETER)
 			g_string_append_printf(s, "%s%s", s->len ? " " : "", c->candidates[i].text);
 	return g_string_free(s, FALSE);
+}
+
+static bool has_kernel(const Engine *e, SearchMask compiled)
+{
+	for (guint i = 0; i < e->kernels->len; i++) {
+		const EngineKernel *k = e->kernels->pdata[i];
+		if (k->mask == compiled && k->ok && !k->clean && !k->launcher)
+			return true;
+	}
+	return false;
+}
+
+double engine_build_cost(SearchVariant variant, gpointer engine)
+{
+	const Engine *e = engine;
+	if (has_kernel(e, engine_compiled(e->campaign, variant)))
+		return 0;
+	SearchCosts defaults;
+	search_costs_init(&defaults);
+	return MAX(engine_median(e->build_s, defaults.build_s), 1e-3);
 }
 
 /* ---- the search problem ---- */
@@ -181,8 +203,35 @@ static void add_computed(const Campaign *c, const json_t *matrix, EngineProblem 
 	}
 }
 
+/* Parents of all commits, one after the other. */
+static void put_parents(const Campaign *c, EngineProblem *p)
+{
+	unsigned all = 0;
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		all += c->candidates[i].parents_count;
+	p->parent_start = g_new0(guint, c->candidates_count + 1);
+	p->parents = g_new0(guint, MAX(all, 1));
+	for (unsigned i = 0, at = 0; i < c->candidates_count; i++) {
+		const Candidate *k = &c->candidates[i];
+		for (unsigned d = 0; d < k->parents_count; d++)
+			p->parents[at++] = k->parents[d];
+		p->parent_start[i + 1] = at;
+	}
+}
+
+/* Each commit's only parent is the one before it. */
+static bool is_line(const Campaign *c)
+{
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		if (c->candidates[i].parents_count != 1 || c->candidates[i].parents[0] != i)
+			return false;
+	return true;
+}
+
 void engine_problem_clear(EngineProblem *p)
 {
+	g_free(p->parent_start);
+	g_free(p->parents);
 	g_free(p->names);
 	g_free(p->weights);
 	g_free(p->depends);
@@ -203,14 +252,21 @@ bool engine_problem(const Campaign *c, const json_t *matrix, EngineProblem *ret,
 			       .depends = g_new0(SearchMask, n),
 			       .conflicts = g_array_new(FALSE, FALSE, sizeof(SearchMask))};
 	for (unsigned i = 0; i < n; i++) {
+		/* borrowed: a commit is told by its hash here, which fits a line */
 		ret->names[i] = c->candidates[i].name;
 		ret->weights[i] = c->candidates[i].weight;
 	}
-	if (matrix)
+	if (c->history && !is_line(c))
+		put_parents(c, ret);
+	if (!c->history && matrix)
 		add_computed(c, matrix, ret);
-	add_declared(c, ret);
+	if (!c->history)
+		add_declared(c, ret);
 	ret->problem = (SearchProblem){
+		.space = c->history ? &search_history : &search_subsets,
 		.n = n,
+		.parent_start = ret->parent_start,
+		.parents = ret->parents,
 		.names = ret->names,
 		.weights = ret->weights,
 		.depends = ret->depends,

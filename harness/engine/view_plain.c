@@ -11,18 +11,6 @@ static char *clock_text(double s)
 	return g_strdup_printf("%2u:%02u:%02u", t / 3600, t / 60 % 60, t % 60);
 }
 
-static char *joined(const json_t *names, const char *nothing)
-{
-	GString *out = g_string_new(NULL);
-	size_t i;
-	json_t *name;
-	json_array_foreach (names, i, name)
-		g_string_append_printf(out, "%s%s", i ? " + " : "", json_string_value(name));
-	if (!out->len)
-		g_string_append(out, nothing);
-	return g_string_free(out, FALSE);
-}
-
 static void line(const json_t *o, const char *word, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 static void line(const json_t *o, const char *word, const char *format, ...)
@@ -39,7 +27,7 @@ static void line(const json_t *o, const char *word, const char *format, ...)
 
 static void on_build(const json_t *o)
 {
-	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
+	const char *names = kx_json_str(o, "name");
 	const char *status = kx_json_str(o, "status"), *reason = kx_json_str(o, "reason");
 	bool ok = g_str_equal(status, "ok");
 	line(o, "build", "%s%s: %s%s%s (%.1f s)",
@@ -51,7 +39,7 @@ static void on_build(const json_t *o)
 
 static void on_trial(const json_t *o)
 {
-	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
+	const char *names = kx_json_str(o, "name");
 	line(o, "trial", "%4d  %-7s %s (%s%s, %s): %s (%.1f s)", (int)kx_json_int(o, "trial", 0),
 	     kx_json_str(o, "outcome"), names, kx_json_str(o, "mode"),
 	     kx_json_bool(o, "clean", false) ? ", clean build" : "", kx_json_str(o, "purpose"),
@@ -60,26 +48,25 @@ static void on_trial(const json_t *o)
 
 static void on_leader(const json_t *o)
 {
-	g_autofree char *names = joined(json_object_get(o, "members"), kx_json_str(o, "kind"));
-	line(o, "leader", "%s, probability %.3f", names, kx_json_num(o, "probability", 0));
+	line(o, "leader", "%s, probability %.3f", kx_json_str(o, "name"),
+	     kx_json_num(o, "probability", 0));
 }
 
 static void on_verdict(const json_t *o)
 {
-	g_autofree char *names = joined(json_object_get(o, "members"), "-");
 	/* never rounded up: nothing is certain */
 	double p = floor(kx_json_num(o, "probability", 0) * 1e4) / 1e4;
 	line(o, "verdict", "%s: %s (probability %.4f)", kx_json_str(o, "kind"),
 	     kx_json_str(o, "reason"), MIN(p, 0.9999));
 	if (g_str_equal(kx_json_str(o, "kind"), "cause"))
-		line(o, "verdict", "%s %s the fault", names, kx_json_str(o, "effect"));
+		line(o, "verdict", "%s", kx_json_str(o, "sentence"));
 }
 
 static void on_experiment(const json_t *o)
 {
-	g_autofree char *names = joined(json_object_get(o, "variant"), "no candidate");
-	line(o, "next", "%s, up to %d boots: %s", names, (int)kx_json_int(o, "boots", 0),
-	     kx_json_str(o, "reason"));
+	line(o, "next", "%s, up to %d boots: %s [%.2f bits, %.0f s, P(fault) %.2f]",
+	     kx_json_str(o, "name"), (int)kx_json_int(o, "boots", 0), kx_json_str(o, "reason"),
+	     kx_json_num(o, "bits", 0), kx_json_num(o, "cost_s", 0), kx_json_num(o, "p_fault", 0));
 }
 
 static void on_step(const json_t *o)

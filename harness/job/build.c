@@ -11,7 +11,7 @@
 
 typedef struct {
 	Recipe *recipe;
-	Series *series;
+	Series *series, *history;
 	char *cache;
 	char **fixtures, **candidates, **fragments, **config;
 	char *commit, *config_file;
@@ -22,6 +22,7 @@ static void request_clear(Request *r)
 {
 	recipe_free(r->recipe);
 	series_free(r->series);
+	series_free(r->history);
 	g_free(r->cache);
 	g_strfreev(r->fixtures);
 	g_strfreev(r->candidates);
@@ -48,11 +49,14 @@ static bool check_keys(const json_t *j, const char *path, GError **error)
 		const char *key;
 		json_type type;
 	} known[] = {
-		{"format", JSON_INTEGER}, {"recipe", JSON_STRING},	{"fragments", JSON_ARRAY},
-		{"series", JSON_STRING},  {"fixtures", JSON_ARRAY},	{"candidates", JSON_ARRAY},
-		{"clean", JSON_TRUE},	  {"sandbox", JSON_TRUE},	{"cache", JSON_STRING},
-		{"config", JSON_ARRAY},	  {"config_file", JSON_STRING}, {"commit", JSON_STRING},
-		{"jobs", JSON_INTEGER},	  {"timeout_s", JSON_INTEGER},	{"min_free", JSON_INTEGER},
+		{"format", JSON_INTEGER},     {"recipe", JSON_STRING},
+		{"fragments", JSON_ARRAY},    {"series", JSON_STRING},
+		{"fixtures", JSON_ARRAY},     {"candidates", JSON_ARRAY},
+		{"clean", JSON_TRUE},	      {"sandbox", JSON_TRUE},
+		{"cache", JSON_STRING},	      {"config", JSON_ARRAY},
+		{"config_file", JSON_STRING}, {"commit", JSON_STRING},
+		{"history", JSON_STRING},     {"jobs", JSON_INTEGER},
+		{"timeout_s", JSON_INTEGER},  {"min_free", JSON_INTEGER},
 	};
 	if (!json_is_object(j)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: expected a JSON object", path);
@@ -118,13 +122,14 @@ static bool parse(Request *r, const char *path, GError **error)
 	if (!j || !check_keys(j, path, error))
 		return false;
 	const char *recipe = kx_json_str(j, "recipe"), *series = kx_json_str(j, "series");
-	const char *cache = kx_json_str(j, "cache");
+	const char *cache = kx_json_str(j, "cache"), *history = kx_json_str(j, "history");
 	if (!recipe) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: 'recipe' is missing", path);
 		return false;
 	}
 	r->recipe = recipe_load(recipe, error);
-	if (!r->recipe || (series && !(r->series = series_load(series, error))))
+	if (!r->recipe || (series && !(r->series = series_load(series, error))) ||
+	    (history && !(r->history = series_load(history, error))))
 		return false;
 	r->cache = cache ? g_canonicalize_filename(cache, NULL) : kx_default_cache_dir();
 	r->fixtures = kx_json_strv(j, "fixtures");
@@ -145,6 +150,7 @@ static bool parse(Request *r, const char *path, GError **error)
 		.config = (const char *const *)r->config,
 		.config_file = r->config_file,
 		.commit = r->commit,
+		.history = r->history,
 		.clean = kx_json_bool(j, "clean", false),
 		.sandbox = kx_json_bool(j, "sandbox", true),
 		.jobs = (unsigned)CLAMP(kx_json_int(j, "jobs", 0), 0, 4096),

@@ -4,7 +4,7 @@
 #include "job/check.h"
 
 typedef struct {
-	const Campaign *campaign;
+	Campaign *campaign;
 	const CheckOptions *options;
 	CheckResult *result;
 } Check;

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "job/check-internal.h"
+#include "job/expand.h"
 #include "kernel/kernel.h"
 #include "oracle/oracle.h"
 #include "target/target.h"
@@ -151,8 +152,6 @@ static void check_patches(Check *k)
 {
 	const Campaign *c = k->campaign;
 	g_autoptr(GError) error = NULL;
-	if (!c->series)
-		return;
 	k->result->matrix = check_matrix(c, k->options->cache, &error);
 	if (!k->result->matrix) {
 		check_add(k, "patches", CHECK_BAD, c->series->name, g_strdup(error->message));
@@ -177,6 +176,34 @@ static void check_patches(Check *k)
 	}
 }
 
+static void on_expand_step(const char *step, gpointer user)
+{
+	check_step(user, "%s", step);
+}
+
+/* Those that only the source can tell. */
+static void check_candidates(Check *k)
+{
+	Campaign *c = k->campaign;
+	g_autoptr(GError) error = NULL;
+	const char *what = c->history ? "history" : "config";
+	bool needed = campaign_needs_source(c);
+	if (!expand_campaign(c, k->options->cache, k->options->sandbox, on_expand_step, k, &error))
+		check_add(k, "source", CHECK_BAD, needed ? what : "weights",
+			  g_strdup(error->message));
+	else if (needed)
+		check_add(k, "source", CHECK_OK, what,
+			  g_strdup_printf("%u candidates", c->candidates_count));
+}
+
+static unsigned patches_of(const Campaign *c)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		n += c->candidates[i].kind == CANDIDATE_PATCH;
+	return n;
+}
+
 static void check_source(Check *k)
 {
 	g_autoptr(GError) error = NULL;
@@ -187,10 +214,12 @@ static void check_source(Check *k)
 		return;
 	}
 	check_add(k, "source", CHECK_OK, base->name, g_strdup("imported"));
-	check_patches(k);
+	check_candidates(k);
+	if (patches_of(k->campaign))
+		check_patches(k);
 }
 
-bool check_campaign(const Campaign *c, const CheckOptions *options, CheckResult *ret)
+bool check_campaign(Campaign *c, const CheckOptions *options, CheckResult *ret)
 {
 	*ret = (CheckResult){.lines = g_ptr_array_new_with_free_func(line_free)};
 	Check k = {c, options, ret};
@@ -198,7 +227,8 @@ bool check_campaign(const Campaign *c, const CheckOptions *options, CheckResult 
 	check_disks(&k);
 	check_targets(&k);
 	check_oracle(&k);
-	if (options->source && ret->bad == 0)
+	bool boots = options->boots && campaign_needs_source(c);
+	if ((options->source || boots) && ret->bad == 0)
 		check_source(&k);
 	if (options->boots && ret->bad == 0)
 		check_boots(&k);

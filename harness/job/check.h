@@ -43,7 +43,8 @@ void check_result_clear(CheckResult *r);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckResult, check_result_clear)
 
 /* Checks everything asked for and always fills *ret. True when nothing is bad. */
-bool check_campaign(const Campaign *c, const CheckOptions *options, CheckResult *ret);
+/* With `source` the candidates that only the source can tell are added to the campaign. */
+bool check_campaign(Campaign *c, const CheckOptions *options, CheckResult *ret);
 
 /* kernel_apply_matrix() of a campaign's fixtures and candidates. */
 json_t *check_matrix(const Campaign *c, const char *cache, GError **error);

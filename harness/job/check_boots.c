@@ -101,14 +101,31 @@ static json_t *strings(char *const *list, unsigned count)
 	return out;
 }
 
-static json_t *build_request(const Check *k, bool fixtures)
+static void set_text(json_t *o, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(o, key, kx_json_text(text));
+}
+
+/* The launcher is the recipe alone; the base is what a variant without candidates is. */
+static json_t *build_request(const Check *k, bool launcher)
 {
 	const Campaign *c = k->campaign;
-	return json_pack("{s:i s:s s:s* s:o s:o s:[] s:b s:b s:s}", "format", 1, "recipe",
-			 c->base->path, "series", c->series ? c->series->path : NULL, "fragments",
-			 strings(c->fragments, c->fragments_count), "fixtures",
-			 strings(c->fixtures, fixtures ? c->fixtures_count : 0), "candidates",
-			 "clean", 0, "sandbox", k->options->sandbox, "cache", k->options->cache);
+	const char *from = NULL, *to;
+	json_t *request =
+		json_pack("{s:i s:s s:o s:o s:[] s:b s:s}", "format", 1, "recipe", c->base->path,
+			  "fragments", strings(c->fragments, c->fragments_count), "fixtures",
+			  strings(c->fixtures, launcher ? 0 : c->fixtures_count), "candidates",
+			  "sandbox", k->options->sandbox, "cache", k->options->cache);
+	if (launcher)
+		return request;
+	set_text(request, "series", c->series ? c->series->path : NULL);
+	if (campaign_config_pair(c, &from, &to))
+		set_text(request, "config_file", from);
+	set_text(request, "commit", c->history_start);
+	if (c->history && c->history->series)
+		set_text(request, "history", c->history->series->path);
+	return request;
 }
 
 static void judge(const Run *r)
@@ -132,13 +149,13 @@ static void build_and_boot(Run *r, const char *folder)
 	const Check *k = r->check;
 	const Campaign *c = k->campaign;
 	check_step(r->check, "building the launcher (some minutes the first time)");
-	g_autoptr(json_t) plain = build_request(k, false);
+	g_autoptr(json_t) plain = build_request(k, true);
 	if (!run_job(r, "build", folder, plain))
 		return;
 	g_autoptr(json_t) launcher = json_incref(r->result);
 
 	check_step(r->check, "building the base with its fixtures");
-	g_autoptr(json_t) fixed = build_request(k, true);
+	g_autoptr(json_t) fixed = build_request(k, false);
 	if (!run_job(r, "build", folder, fixed))
 		return;
 	g_autoptr(json_t) base = json_incref(r->result);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define HYPOTHESES_MAX 12
+#define MODEL_COMMITS_MAX 400
 
 /* ---- beliefs ---- */
 
@@ -208,27 +209,69 @@ static double untestable(const Model *m, const char *name)
 	return -1;
 }
 
-json_t *model_candidates(const Model *m)
+/* Of a history: as the ranking has it, else -1. */
+static double commit_probability(const Model *m, const char *name)
+{
+	size_t i;
+	json_t *h;
+	json_array_foreach ((json_t *)ranking(m), i, h) {
+		const char *member =
+			json_string_value(json_array_get(json_object_get(h, "members"), 0));
+		if (g_strcmp0(member, name) == 0)
+			return kx_json_num(h, "probability", -1);
+	}
+	return -1;
+}
+
+static json_t *candidate(const Model *m, guint i, double p)
+{
+	const StoreCandidate *c = m->candidates->pdata[i];
+	bool history = model_is_history(m);
+	bool cause = m->verdict && strcmp(m->verdict->kind, "cause") == 0;
+	uint64_t members = cause ? m->verdict->members : 0;
+	double blocked = untestable(m, c->name);
+	json_t *o = json_object();
+	json_object_set_new(o, "name", model_text(c->name));
+	json_object_set_new(o, "kind", model_text(c->kind));
+	model_set_text(o, "title", c->title);
+	if (strcmp(c->text, c->name) != 0)
+		model_set_text(o, "text", c->text);
+	model_set_text(o, "file", c->file);
+	if (history)
+		json_object_set_new(o, "number", json_integer((json_int_t)i + 1));
+	json_object_set_new(o, "depends", history ? json_array() : model_names(m, c->depends));
+	if (p >= 0)
+		json_object_set_new(o, "probability", model_probability(p));
+	if (blocked >= 0)
+		json_object_set_new(o, "untestable", model_probability(blocked));
+	json_object_set_new(o, "in_cause",
+			    json_boolean(history ? members == i + 1 : members >> i & 1));
+	return o;
+}
+
+/* Of a history only the commits that were tried or are thought of. */
+static json_t *commits(const Model *m)
 {
 	json_t *out = json_array();
-	bool cause = m->verdict && strcmp(m->verdict->kind, "cause") == 0;
-	for (guint i = 0; i < m->candidates->len && i < 64; i++) {
+	for (guint i = 0; i < m->candidates->len; i++) {
 		const StoreCandidate *c = m->candidates->pdata[i];
+		double p = commit_probability(m, c->name);
+		if ((p >= 0 || model_variant(m, i + 1) >= 0) &&
+		    json_array_size(out) < MODEL_COMMITS_MAX)
+			json_array_append_new(out, candidate(m, i, p));
+	}
+	return out;
+}
+
+json_t *model_candidates(const Model *m)
+{
+	if (model_is_history(m))
+		return commits(m);
+	json_t *out = json_array();
+	for (guint i = 0; i < m->candidates->len && i < 64; i++) {
 		const json_t *p = json_array_get(marginals(m), i);
-		double blocked = untestable(m, c->name);
-		json_t *o = json_object();
-		json_object_set_new(o, "name", model_text(c->name));
-		model_set_text(o, "title", c->title);
-		model_set_text(o, "file", c->file);
-		json_object_set_new(o, "depends", model_names(m, c->depends));
-		if (json_is_number(p))
-			json_object_set_new(o, "probability",
-					    model_probability(json_number_value(p)));
-		if (blocked >= 0)
-			json_object_set_new(o, "untestable", model_probability(blocked));
-		json_object_set_new(o, "in_cause",
-				    json_boolean(cause && (m->verdict->members >> i & 1)));
-		json_array_append_new(out, o);
+		json_array_append_new(
+			out, candidate(m, i, json_is_number(p) ? json_number_value(p) : -1));
 	}
 	return out;
 }

@@ -7,35 +7,9 @@
 
 #include "model-internal.h"
 
-json_t *model_names(const Model *m, uint64_t mask)
-{
-	json_t *names = json_array();
-	for (guint i = 0; i < m->candidates->len && i < 64; i++) {
-		const StoreCandidate *c = m->candidates->pdata[i];
-		if (mask >> i & 1)
-			json_array_append_new(names, model_text(c->name));
-	}
-	return names;
-}
-
 bool model_cures(const Model *m)
 {
 	return strcmp(m->run->effect, "causes") != 0;
-}
-
-uint64_t model_closure(const Model *m, uint64_t mask)
-{
-	for (;;) {
-		uint64_t with = mask;
-		for (guint i = 0; i < m->candidates->len && i < 64; i++) {
-			const StoreCandidate *c = m->candidates->pdata[i];
-			if (mask >> i & 1)
-				with |= c->depends;
-		}
-		if (with == mask)
-			return mask;
-		mask = with;
-	}
 }
 
 int model_variant(const Model *m, uint64_t mask)
@@ -104,6 +78,16 @@ const StoreTrial *model_example(const Model *m, int variant, const char *outcome
 	return NULL;
 }
 
+uint64_t model_answer(const Model *m)
+{
+	if (strcmp(m->leading_kind, "set") == 0)
+		return model_closure(m, m->leading);
+	/* each is enough: the first */
+	return strcmp(m->leading_kind, "either") == 0
+		       ? model_closure(m, m->leading & (~m->leading + 1))
+		       : 0;
+}
+
 /* ---- reading ---- */
 
 static void add_variant(Model *m, uint64_t mask)
@@ -130,9 +114,19 @@ static bool was_used(const Model *m, uint64_t mask)
 	return false;
 }
 
+/* A kernel that was only booted with boot parameters is told with these variants. */
+static bool was_booted(const Model *m, uint64_t compiled)
+{
+	for (guint i = 0; i < m->trials->len; i++) {
+		if (model_compiled(m, ((const StoreTrial *)m->trials->pdata[i])->mask) == compiled)
+			return true;
+	}
+	return false;
+}
+
 static void find_variants(Model *m)
 {
-	uint64_t answer = strcmp(m->leading_kind, "set") == 0 ? model_closure(m, m->leading) : 0;
+	uint64_t answer = model_answer(m);
 	if (was_used(m, 0))
 		add_variant(m, 0);
 	if (was_used(m, answer))
@@ -141,24 +135,9 @@ static void find_variants(Model *m)
 		add_variant(m, ((const StoreTrial *)m->trials->pdata[i])->mask);
 	for (guint i = 0; i < m->builds->len; i++) {
 		const StoreBuild *b = m->builds->pdata[i];
-		if (!b->launcher)
+		if (!b->launcher && !was_booted(m, b->mask))
 			add_variant(m, b->mask);
 	}
-}
-
-static uint64_t mask_of(const Model *m, const json_t *names)
-{
-	uint64_t mask = 0;
-	size_t i;
-	json_t *name;
-	json_array_foreach ((json_t *)names, i, name) {
-		for (guint k = 0; k < m->candidates->len && k < 64; k++) {
-			const StoreCandidate *c = m->candidates->pdata[k];
-			if (g_strcmp0(c->name, json_string_value(name)) == 0)
-				mask |= UINT64_C(1) << k;
-		}
-	}
-	return mask;
 }
 
 static void find_leading(Model *m)
@@ -166,12 +145,13 @@ static void find_leading(Model *m)
 	const json_t *told = m->verdict ? json_object_get(m->verdict->details, "leading") : NULL;
 	m->leading_kind = "";
 	if (m->verdict && strcmp(m->verdict->kind, "cause") == 0) {
-		m->leading_kind = "set";
+		const char *kind = kx_json_str(told, "kind");
+		m->leading_kind = g_strcmp0(kind, "either") == 0 ? "either" : "set";
 		m->leading = m->verdict->members;
 		m->leading_probability = m->verdict->probability;
 	} else if (kx_json_str(told, "kind")) {
 		m->leading_kind = kx_json_str(told, "kind");
-		m->leading = mask_of(m, json_object_get(told, "members"));
+		m->leading = model_mask_of(m, json_object_get(told, "members"));
 		m->leading_probability = kx_json_num(told, "probability", 0);
 	} else if (m->posteriors->len) {
 		const StorePosterior *p = m->posteriors->pdata[m->posteriors->len - 1];
@@ -202,6 +182,7 @@ static bool read_rows(Model *m, Store *s, gint64 id, GError **error)
 	       (m->faults = store_faults(s, id, 0, error)) &&
 	       (m->events = store_events(s, id, error)) && store_times(s, id, &m->times, error) &&
 	       (m->matrix = store_document(s, id, "matrix", error)) &&
+	       (m->lineage = store_document(s, id, "history", error)) &&
 	       (m->environment = store_document(s, id, "environment", error));
 }
 
@@ -216,6 +197,7 @@ static void clear(Model *m)
 	store_campaign_free(m->run);
 	store_verdict_free(m->verdict);
 	json_decref(m->matrix);
+	json_decref(m->lineage);
 	json_decref(m->environment);
 	g_hash_table_unref(m->variants);
 	g_array_unref(m->masks);

@@ -43,6 +43,7 @@ static json_t *entry(const Model *m, const char *role, uint64_t members, bool ha
 static bool compare_builds(const Model *m, uint64_t mask, bool *ret_same)
 {
 	const char *usual = NULL, *clean = NULL;
+	mask = model_compiled(m, mask);
 	for (guint i = 0; i < m->builds->len; i++) {
 		const StoreBuild *b = m->builds->pdata[i];
 		if (b->launcher || b->mask != mask || *b->vmlinux_sha256 == '\0')
@@ -91,7 +92,7 @@ static json_t *many_variants(const Model *m, const char *role, uint64_t set, boo
 	gint64 variants = 0;
 	for (guint v = 0; v < m->masks->len; v++) {
 		uint64_t mask = g_array_index(m->masks, uint64_t, v);
-		if (((mask & set) == set) != has_set)
+		if (model_holds(m, mask, set) != has_set)
 			continue;
 		Count c = {0};
 		for (guint i = 0; i < m->trials->len; i++) {
@@ -132,16 +133,46 @@ static void append_less(const Model *m, json_t *out, uint64_t set)
 	}
 }
 
+/* Each of two by itself. */
+static void append_either(const Model *m, json_t *out, uint64_t set)
+{
+	for (guint i = 0; i < 64; i++) {
+		uint64_t bit = UINT64_C(1) << i;
+		if (set & bit)
+			append(out, one_variant(m, "with", model_closure(m, bit), bit, true));
+	}
+}
+
+/* The commit, and the one before it. */
+static void append_commit(const Model *m, json_t *out, uint64_t number)
+{
+	uint64_t before = model_parent(m, number);
+	append(out, one_variant(m, "commit", number, number, true));
+	if (before)
+		append(out, one_variant(m, "parent", before, before, false));
+	append(out, many_variants(m, "before", number, false));
+	append(out, many_variants(m, "since", number, true));
+}
+
 json_t *model_evidence(const Model *m)
 {
 	json_t *out = json_array();
 	uint64_t set = m->leading;
-	append(out, one_variant(m, "base", 0, 0, false));
-	if (strcmp(m->leading_kind, "set") != 0 || set == 0) {
+	bool history = model_is_history(m), either = strcmp(m->leading_kind, "either") == 0;
+	append(out, one_variant(m, history ? "start" : "base", 0, 0, false));
+	if ((strcmp(m->leading_kind, "set") != 0 && !either) || set == 0) {
 		append(out, many_variants(m, "all", 0, true));
 		/* without a set nothing says what the rest should do */
 		for (size_t i = 0; i < json_array_size(out); i++)
 			json_object_del(json_array_get(out, i), "expected");
+		return out;
+	}
+	if (history) {
+		append_commit(m, out, set);
+		return out;
+	}
+	if (either) {
+		append_either(m, out, set);
 		return out;
 	}
 	append(out, one_variant(m, "with", model_closure(m, set), set, true));
@@ -258,16 +289,18 @@ static void append_declared(const Model *m, json_t *out)
 static void append_unbuildable(const Model *m, json_t *out)
 {
 	g_autoptr(GArray) known = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-	for (int size = 1; size <= 64; size++) {
+	bool history = model_is_history(m);
+	for (int size = 1; size <= (history ? 1 : 64); size++) {
 		for (guint i = 0; i < m->builds->len; i++) {
 			const StoreBuild *b = m->builds->pdata[i];
 			bool holds_smaller = false;
 			if (b->launcher || strcmp(b->status, "unbuildable") != 0 ||
-			    __builtin_popcountll(b->mask) != size)
+			    (!history && __builtin_popcountll(b->mask) != size))
 				continue;
 			for (guint k = 0; k < known->len; k++) {
 				uint64_t other = g_array_index(known, uint64_t, k);
-				holds_smaller = holds_smaller || (b->mask & other) == other;
+				holds_smaller = holds_smaller || b->mask == other ||
+						(!history && (b->mask & other) == other);
 			}
 			if (holds_smaller)
 				continue;

@@ -11,6 +11,21 @@ static void put_command(GString *out, const char *title, const char *command)
 	g_string_append(out, "</pre>\n");
 }
 
+static void put_cmdline(GString *out, const json_t *parameters)
+{
+	size_t i;
+	json_t *p;
+	if (json_array_size(parameters) == 0)
+		return;
+	g_string_append(out, "<p>On its command line, beside the campaign's parameters:</p>\n"
+			     "<pre class=\"cmd\">");
+	json_array_foreach ((json_t *)parameters, i, p) {
+		g_string_append(out, i ? " " : "");
+		report_put_html(out, json_string_value(p), REPORT_TEXT_MAX);
+	}
+	g_string_append(out, "</pre>\n");
+}
+
 void report_html_repeat(GString *out, const json_t *doc)
 {
 	const json_t *apply = report_at(doc, "repeat.apply");
@@ -36,6 +51,7 @@ void report_html_repeat(GString *out, const json_t *doc)
 		}
 		g_string_append(out, "</pre>\n");
 	}
+	put_cmdline(out, report_at(doc, "repeat.parameters"));
 	g_string_append(out, "</section>\n");
 }
 

@@ -25,6 +25,85 @@ static void put_line_keys(GString *out, const json_t *doc)
 	g_string_append(out, "</ul>\n");
 }
 
+#define STEPS_MAX 300
+
+static void put_letters(GString *out, const json_t *trials, const ReportStep *s)
+{
+	for (size_t i = s->first; i < s->first + s->count; i++) {
+		const json_t *t = json_array_get(trials, i);
+		const ReportOutcome *o = report_outcome(report_str(t, "outcome"));
+		g_string_append_printf(out, "<span class=\"t t-%s\">%s</span>",
+				       o->name ? o->name : "unknown", o->letter);
+	}
+}
+
+/* What is believed most after a step: the best of the hypotheses that have a curve. */
+static void put_leader(GString *out, const json_t *doc, const json_t *point)
+{
+	const json_t *all = json_object_get(point, "probabilities");
+	size_t best = 0;
+	for (size_t i = 1; i < json_array_size(all); i++) {
+		if (json_number_value(json_array_get(all, i)) >
+		    json_number_value(json_array_get(all, best)))
+			best = i;
+	}
+	if (json_array_size(all) == 0)
+		return;
+	report_say_hypothesis(doc, json_array_get(report_at(doc, "history.hypotheses"), best),
+			      &report_speech_html, out);
+	g_string_append_c(out, ' ');
+	put_probability(out, json_number_value(json_array_get(all, best)));
+}
+
+static void put_why(GString *out, const json_t *why)
+{
+	if (!why) {
+		g_string_append(out, "<span class=\"none\">–</span>");
+		return;
+	}
+	g_autofree char *cost = report_duration(report_num(why, "cost_s", 0));
+	report_html_text(out, report_str(why, "reason"));
+	g_string_append_printf(out, "<br><small>%.2f bits expected, for %s; P(fault) %.2f</small>",
+			       report_num(why, "bits", 0), cost, report_num(why, "p_fault", 0));
+}
+
+static void put_step(GString *out, const json_t *doc, const ReportStep *s)
+{
+	const json_t *trials = json_object_get(doc, "trials");
+	const json_t *t = json_array_get(trials, s->first);
+	double first = report_num(t, "number", 0);
+	g_string_append_printf(out, "<tr><td class=\"n\">%.0f", first);
+	if (s->count > 1)
+		g_string_append_printf(out, "–%.0f", first + (double)s->count - 1);
+	g_string_append(out, "</td><th scope=\"row\">");
+	report_say_set(json_object_get(t, "members"), "the base", &report_speech_html, out);
+	g_string_append_printf(out, "<br><small>%s%s</small></th><td data-label=\"why\">",
+			       strcmp(report_str(t, "mode"), "cold") == 0 ? "cold" : "kexec",
+			       kx_json_bool(t, "clean_build", false) ? ", clean build" : "");
+	put_why(out, s->why);
+	g_string_append(out, "</td><td class=\"trials\" data-label=\"outcome\">");
+	put_letters(out, trials, s);
+	g_string_append(out, "</td><td data-label=\"then ahead\">");
+	if (s->after)
+		put_leader(out, doc, s->after);
+	g_string_append(out, "</td></tr>\n");
+}
+
+/* Why each boot was made, and what came of it. */
+static void put_steps(GString *out, const json_t *doc)
+{
+	g_autoptr(GArray) steps = report_steps(doc, STEPS_MAX);
+	if (!steps->len)
+		return;
+	g_string_append(out, "<details open><summary>Step by step</summary>\n"
+			     "<table class=\"cards steps\">\n<thead><tr><th class=\"n\">Boots</th>"
+			     "<th>Kernel with</th><th>Why this one</th><th>Outcome</th>"
+			     "<th>Then ahead</th></tr></thead>\n<tbody>\n");
+	for (guint i = 0; i < steps->len; i++)
+		put_step(out, doc, &g_array_index(steps, ReportStep, i));
+	g_string_append(out, "</tbody></table></details>\n");
+}
+
 void report_html_belief(GString *out, const json_t *doc)
 {
 	const json_t *hypotheses = json_object_get(doc, "hypotheses");
@@ -52,10 +131,24 @@ void report_html_belief(GString *out, const json_t *doc)
 		put_probability(out, report_num(h, "probability", 0));
 		g_string_append(out, "</td></tr>\n");
 	}
-	g_string_append(out, "</tbody></table></details>\n</section>\n");
+	g_string_append(out, "</tbody></table></details>\n");
+	put_steps(out, doc);
+	g_string_append(out, "</section>\n");
 }
 
 /* ---- candidates ---- */
+
+/* What a candidate without a title is. */
+static void put_kind(GString *out, const json_t *c)
+{
+	static const struct {
+		const char *kind, *words;
+	} kinds[] = {{"parameter", "boot parameter"}, {"config", "kconfig option"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		if (strcmp(report_str(c, "kind"), kinds[i].kind) == 0)
+			g_string_append(out, kinds[i].words);
+	}
+}
 
 static void put_candidate(GString *out, const json_t *c, size_t number)
 {
@@ -66,7 +159,10 @@ static void put_candidate(GString *out, const json_t *c, size_t number)
 			       number);
 	report_html_code(out, report_str(c, "name"));
 	g_string_append(out, "</th><td>");
-	report_html_text(out, report_str(c, "title"));
+	if (*report_str(c, "title"))
+		report_html_text(out, report_str(c, "title"));
+	else
+		put_kind(out, c);
 	if (json_array_size(depends) > 0) {
 		g_string_append(out, "<br><small>needs ");
 		report_say_set(depends, "", &report_speech_html, out);
@@ -100,7 +196,7 @@ void report_html_candidates(GString *out, const json_t *doc)
 			     "<th>Name</th><th>Change</th><th class=\"n\">P(in the cause)</th>"
 			     "</tr></thead>\n<tbody>\n");
 	json_array_foreach ((json_t *)candidates, i, c)
-		put_candidate(out, c, i + 1);
+		put_candidate(out, c, (size_t)report_num(c, "number", (double)i + 1));
 	g_string_append(out, "</tbody></table>\n</section>\n");
 }
 

@@ -183,6 +183,8 @@ static void put_repeat(GString *out, const json_t *doc)
 	put_command(out, report_str(doc, "repeat.trial"));
 	json_array_foreach ((json_t *)report_at(doc, "repeat.apply"), i, line)
 		put_command(out, json_string_value(line));
+	g_autofree char *parameters = report_say_parameters(doc);
+	put_command(out, parameters);
 	g_string_append(out, "\n");
 	json_array_foreach ((json_t *)json_object_get(doc, "environment"), i, line) {
 		g_string_append(out, "- ");

@@ -103,6 +103,8 @@ static json_t *campaign(const Model *m)
 	json_object_set_new(o, "folder", model_text(c->dir));
 	model_set_text(o, "file", kx_json_str(c->config, "file"));
 	json_object_set_new(o, "effect", json_string(model_cures(m) ? "cures" : "causes"));
+	json_object_set_new(o, "space", json_string(model_is_history(m) ? "history" : "subsets"));
+	json_object_set_new(o, "candidates", json_integer(m->candidates->len));
 	model_set_text(o, "mode", kx_json_str(c->config, "mode"));
 	model_set_text(o, "cmdline", kx_json_str(c->config, "cmdline"));
 	json_object_set_new(o, "base", named(json_object_get(c->config, "base")));
@@ -124,6 +126,8 @@ static json_t *verdict(const Model *m)
 	json_object_set_new(o, "kind", model_text(v ? v->kind : "inconclusive"));
 	json_object_set_new(o, "effect", json_string(model_cures(m) ? "cures" : "causes"));
 	json_object_set_new(o, "members", model_names(m, cause ? v->members : 0));
+	json_object_set_new(o, "either",
+			    json_boolean(cause && strcmp(m->leading_kind, "either") == 0));
 	json_object_set_new(o, "probability",
 			    model_probability(v ? v->probability : m->leading_probability));
 	json_object_set_new(o, "final", json_boolean(v != NULL));
@@ -133,7 +137,8 @@ static json_t *verdict(const Model *m)
 			    json_boolean(v && kx_json_bool(v->details, "cold_differs", false)));
 	if (*m->leading_kind) {
 		json_t *leading = json_object();
-		bool set = strcmp(m->leading_kind, "set") == 0;
+		bool set = strcmp(m->leading_kind, "set") == 0 ||
+			   strcmp(m->leading_kind, "either") == 0;
 		json_object_set_new(leading, "kind", model_text(m->leading_kind));
 		json_object_set_new(leading, "members", model_names(m, set ? m->leading : 0));
 		json_object_set_new(leading, "probability",

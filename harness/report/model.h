@@ -15,14 +15,15 @@ typedef struct {
 	GPtrArray *events;     /* StoreEvent */
 	StoreVerdict *verdict; /* NULL: none yet */
 	StoreTimes times;
-	json_t *matrix, *environment; /* documents of these names; null when there is none */
-	StoreState state;	      /* a run that nobody works on any more is stopped */
+	/* documents of these names (lineage: history); null when there is none */
+	json_t *matrix, *environment, *lineage;
+	StoreState state; /* a run that nobody works on any more is stopped */
 
 	GHashTable *variants; /* mask (guint64 *) → index + 1 in `masks` */
 	GArray *masks;	      /* of uint64_t: the base, what the answer needs, then as they came */
 	/* of the verdict, else of the last belief */
-	const char *leading_kind; /* set, none, empty; "" when nothing is known */
-	uint64_t leading;	  /* set: its members */
+	const char *leading_kind; /* set, either, none, empty; "" when nothing is known */
+	uint64_t leading;	  /* set, either: its members */
 	double leading_probability;
 } Model;
 
@@ -42,12 +43,26 @@ json_t *model_environment(const Model *m); /* repeat.c */
 /* "COMMAND ARGUMENT", the argument quoted for the shell where it must be (repeat.c). */
 char *model_command(const char *command, const char *argument);
 
-/* ---- helpers (build.c) ---- */
+/* ---- variants (space.c) ---- */
 
+/* The candidates are commits, and a variant or set is the number of one of them (0: the start). */
+bool model_is_history(const Model *m);
 json_t *model_names(const Model *m, uint64_t mask);
-bool model_cures(const Model *m);
+uint64_t model_mask_of(const Model *m, const json_t *names);
 /* `mask` with all that it depends on. */
 uint64_t model_closure(const Model *m, uint64_t mask);
+/* The part that is compiled: without boot parameters. */
+uint64_t model_compiled(const Model *m, uint64_t mask);
+/* Whether a variant has all of a set; a commit, whether it has another one. */
+bool model_holds(const Model *m, uint64_t variant, uint64_t set);
+/* The number of the commit before. */
+uint64_t model_parent(const Model *m, uint64_t number);
+
+/* ---- helpers (build.c) ---- */
+
+/* The variant of the leading answer; 0 when it is not a set. */
+uint64_t model_answer(const Model *m);
+bool model_cures(const Model *m);
 /* Index in `masks`; -1. */
 int model_variant(const Model *m, uint64_t mask);
 /* "2026-11-22T14:41:07Z"; NULL for 0. */

@@ -67,18 +67,72 @@ static void append_fixtures(const Model *m, json_t *out)
 	}
 }
 
-/* The patches of the answer on top of the fixtures, in the order of the series. */
+/* A setting in the words of the kernel's own scripts/config. */
+static char *config_command(const char *setting)
+{
+	const char *eq = strchr(setting, '=');
+	g_autofree char *name = eq ? g_strndup(setting, (gsize)(eq - setting)) : g_strdup(setting);
+	const char *value = eq ? eq + 1 : "y";
+	if (*value == '"') {
+		g_autofree char *text = g_strndup(value + 1, strlen(value + 1) - 1);
+		g_autofree char *head = g_strdup_printf("scripts/config --set-str %s", name);
+		return model_command(head, text);
+	}
+	const char *word = strcmp(value, "y") == 0   ? "--enable"
+			   : strcmp(value, "m") == 0 ? "--module"
+			   : strcmp(value, "n") == 0 ? "--disable"
+						     : NULL;
+	return word ? g_strdup_printf("scripts/config %s %s", word, name)
+		    : g_strdup_printf("scripts/config --set-val %s %s", name, value);
+}
+
+static void append_settings(json_t *out, const char *text)
+{
+	g_auto(GStrv) settings = candidate_settings(text, NULL);
+	for (char **s = settings; s && *s; s++) {
+		g_autofree char *command = config_command(*s);
+		json_array_append_new(out, model_text(command));
+	}
+	if (settings && *settings)
+		json_array_append_new(out, json_string("make olddefconfig"));
+}
+
+/* The commit of the answer, or its patches and settings on top of the fixtures, in the order of
+ * the campaign. */
 static json_t *apply(const Model *m)
 {
 	json_t *out = json_array();
+	uint64_t mask = model_answer(m);
+	bool history = model_is_history(m);
+	if (history && mask) {
+		const StoreCandidate *c = m->candidates->pdata[mask - 1];
+		g_autofree char *command = model_command("git checkout", c->text);
+		json_array_append_new(out, model_text(command));
+	}
 	append_fixtures(m, out);
-	uint64_t mask = strcmp(m->leading_kind, "set") == 0 ? model_closure(m, m->leading) : 0;
-	for (guint i = 0; i < m->candidates->len && i < 64; i++) {
+	for (guint i = 0; !history && i < m->candidates->len && i < 64; i++) {
 		const StoreCandidate *c = m->candidates->pdata[i];
-		if (!(mask >> i & 1) || *c->file == '\0')
+		if (!(mask >> i & 1))
+			continue;
+		if (strcmp(c->kind, "config") == 0)
+			append_settings(out, c->text);
+		if (*c->file == '\0')
 			continue;
 		g_autofree char *command = apply_command(c->file);
 		json_array_append_new(out, model_text(command));
+	}
+	return out;
+}
+
+/* What the answer adds to the kernel's command line. */
+static json_t *parameters(const Model *m)
+{
+	json_t *out = json_array();
+	uint64_t mask = model_answer(m);
+	for (guint i = 0; !model_is_history(m) && i < m->candidates->len && i < 64; i++) {
+		const StoreCandidate *c = m->candidates->pdata[i];
+		if (mask >> i & 1 && strcmp(c->kind, "parameter") == 0)
+			json_array_append_new(out, model_text(c->text));
 	}
 	return out;
 }
@@ -88,8 +142,7 @@ json_t *model_repeat(const Model *m)
 	json_t *o = json_object();
 	const char *file = kx_json_str(m->run->config, "file");
 	const StoreTrial *fault = model_example(m, model_variant(m, 0), "fault");
-	bool set = strcmp(m->leading_kind, "set") == 0;
-	int answer = model_variant(m, model_cures(m) && set ? model_closure(m, m->leading) : 0);
+	int answer = model_variant(m, model_cures(m) ? model_answer(m) : 0);
 	const StoreTrial *clean = model_example(m, answer, "clean");
 	g_autofree char *run = model_command(m->verdict ? "kexsect run --again" : "kexsect run",
 					     file ? file : m->run->name);
@@ -105,6 +158,7 @@ json_t *model_repeat(const Model *m)
 		json_object_set_new(o, "trial_clean", model_text(command));
 	}
 	json_object_set_new(o, "apply", apply(m));
+	json_object_set_new(o, "parameters", parameters(m));
 	return o;
 }
 

@@ -81,16 +81,33 @@ void report_say_set(const json_t *members, const char *nothing, const ReportSpee
 /* A hypothesis: "a and b", "no combination", … */
 void report_say_hypothesis(const json_t *doc, const json_t *hypothesis, const ReportSpeech *say,
 			   GString *out);
+/* " (title)" of a candidate, when it has one and is in the document. */
+void report_say_title(const json_t *doc, const char *name, const ReportSpeech *say, GString *out);
 /* An entry of verdict.evidence: "the base, without any candidate", "all 6 variants
  * with split-enable". */
 void report_say_role(const json_t *entry, const ReportSpeech *say, GString *out);
 /* "15 of 18 boots fault", "none of 21 boots faults" of {"faults", "boots"}; "" when there are none.
  */
 char *report_say_count(const json_t *count);
+/* "# on its command line: iommu=pt", what repeat.parameters adds; "" when it is nothing. */
+char *report_say_parameters(const json_t *doc);
 /* A line of an excerpt, "[    0.218480] text", as plain text. */
 void report_put_log_line(GString *out, const json_t *line);
 /* What the state of the run adds to the headline, NULL for a finished run. */
 const char *report_state_note(const json_t *doc);
+
+/* ---- steps (steps.c) ----
+ *
+ * The boots in the order in which they were chosen: consecutive ones of one experiment. */
+
+typedef struct {
+	size_t first, count; /* trials */
+	const json_t *why;   /* of the first; NULL: not recorded */
+	const json_t *after; /* the point of the history after the last; NULL: no evidence came */
+} ReportStep;
+
+/* At most `max`, the last ones, as an array of ReportStep (g_array_unref). */
+GArray *report_steps(const json_t *doc, size_t max);
 
 /* ---- outcomes (words.c) ---- */
 

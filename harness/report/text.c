@@ -310,6 +310,8 @@ static void put_repeat(Text *t, const json_t *doc)
 	put_command(t, report_str(doc, "repeat.trial"));
 	json_array_foreach ((json_t *)apply, i, line)
 		put_command(t, json_string_value(line));
+	g_autofree char *parameters = report_say_parameters(doc);
+	put_command(t, parameters);
 }
 
 static char *render(const json_t *doc, bool colour)

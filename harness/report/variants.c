@@ -81,7 +81,8 @@ static const StoreBuild *build_of(const Model *m, uint64_t mask, bool clean)
 
 static void put_build(const Model *m, json_t *o, uint64_t mask)
 {
-	const StoreBuild *b = build_of(m, mask, false), *clean = build_of(m, mask, true);
+	uint64_t compiled = model_compiled(m, mask);
+	const StoreBuild *b = build_of(m, compiled, false), *clean = build_of(m, compiled, true);
 	const StoreBuild *main_build = b ? b : clean;
 	json_object_set_new(o, "status", model_text(main_build ? main_build->status : "unbuilt"));
 	if (main_build) {
@@ -158,6 +159,11 @@ static json_t *trial(const Model *m, const StoreTrial *t)
 		g_autofree char *request = g_build_filename(t->evidence, "request.json", NULL);
 		g_autofree char *command = model_command("kexsect job boot", request);
 		json_object_set_new(o, "repeat", model_text(command));
+	}
+	if (json_is_object(t->plan)) {
+		json_t *why = numbers_of(t->plan);
+		model_set_text(why, "reason", kx_json_str(t->plan, "reason"));
+		json_object_set_new(o, "why", why);
 	}
 	json_object_set_new(o, "measures", numbers_of(t->measures));
 	json_object_set_new(o, "seconds", numbers_of(t->seconds));

@@ -98,18 +98,70 @@ void report_say_set(const json_t *members, const char *nothing, const ReportSpee
 	}
 }
 
+static bool is_history(const json_t *doc)
+{
+	return strcmp(report_str(doc, "campaign.space"), "history") == 0;
+}
+
+void report_say_title(const json_t *doc, const char *name, const ReportSpeech *say, GString *out)
+{
+	const json_t *candidates = json_object_get(doc, "candidates");
+	size_t i;
+	json_t *c;
+	json_array_foreach ((json_t *)candidates, i, c) {
+		if (strcmp(report_str(c, "name"), name) != 0 || *report_str(c, "title") == '\0')
+			continue;
+		say->words(out, " (");
+		say->words(out, report_str(c, "title"));
+		say->words(out, ")");
+		return;
+	}
+}
+
+/* "commit 0123456789ab (its subject)" */
+static void say_commit(const json_t *doc, const json_t *members, const ReportSpeech *say,
+		       GString *out)
+{
+	const char *name = json_string_value(json_array_get(members, 0));
+	say->words(out, "commit ");
+	say->name(out, name ? name : "");
+	report_say_title(doc, name ? name : "", say, out);
+}
+
+static void say_either(const json_t *members, const ReportSpeech *say, GString *out)
+{
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const char *name = json_string_value(json_array_get(members, i));
+		say->words(out, i ? " or " : "either ");
+		say->name(out, name ? name : "");
+	}
+}
+
 void report_say_hypothesis(const json_t *doc, const json_t *hypothesis, const ReportSpeech *say,
 			   GString *out)
 {
 	const char *kind = report_str(hypothesis, "kind");
-	if (strcmp(kind, "none") == 0)
+	const json_t *members = json_object_get(hypothesis, "members");
+	if (is_history(doc)) {
+		if (strcmp(kind, "none") == 0)
+			say->words(out, causes(doc) ? "no commit of the range brought it"
+						    : "no commit of the range fixed it");
+		else if (strcmp(kind, "empty") == 0)
+			say->words(out, causes(doc) ? "the start of the range faults already"
+						    : "the start of the range does not fault");
+		else
+			say_commit(doc, members, say, out);
+	} else if (strcmp(kind, "either") == 0) {
+		say_either(members, say, out);
+		say->words(out, ", each alone");
+	} else if (strcmp(kind, "none") == 0)
 		say->words(out,
 			   causes(doc) ? "no combination causes it" : "no combination removes it");
 	else if (strcmp(kind, "empty") == 0)
 		say->words(out, causes(doc) ? "the base faults by itself"
 					    : "the fault does not show here");
 	else
-		report_say_set(json_object_get(hypothesis, "members"), "nothing", say, out);
+		report_say_set(members, "nothing", say, out);
 }
 
 static void say_probability(const json_t *doc, const ReportSpeech *say, GString *out)
@@ -122,8 +174,18 @@ static void say_probability(const json_t *doc, const ReportSpeech *say, GString 
 static void say_cause(const json_t *doc, const ReportSpeech *say, GString *out)
 {
 	const json_t *members = report_at(doc, "verdict.members");
-	size_t n = json_array_size(members);
-	report_say_set(members, "nothing", say, out);
+	bool either = json_is_true(report_at(doc, "verdict.either"));
+	size_t n = either ? 1 : json_array_size(members);
+	if (is_history(doc)) {
+		say_commit(doc, members, say, out);
+		say->words(out, causes(doc) ? " brought the fault" : " fixed the fault");
+		say_probability(doc, say, out);
+		return;
+	}
+	if (either)
+		say_either(members, say, out);
+	else
+		report_say_set(members, "nothing", say, out);
 	say->words(out, n == 1 ? " alone " : " together ");
 	if (causes(doc))
 		say->words(out, n == 1 ? "makes the fault appear" : "make the fault appear");
@@ -135,8 +197,18 @@ static void say_cause(const json_t *doc, const ReportSpeech *say, GString *out)
 static void say_none(const json_t *doc, const ReportSpeech *say, GString *out)
 {
 	const char *why = report_str(doc, "verdict.why");
+	bool history = is_history(doc);
 	if (strcmp(why, "no_fault") == 0) {
-		say->words(out, "The fault does not show on the base");
+		say->words(out, history ? "The fault does not show at the start of the range"
+					: "The fault does not show on the base");
+	} else if (history && strcmp(why, "base_faults") == 0) {
+		say->words(out, "The start of the range faults already");
+	} else if (history) {
+		g_autofree char *text =
+			g_strdup_printf("None of the %.0f commits of the range %s the fault",
+					report_num(doc, "campaign.candidates", 0),
+					causes(doc) ? "brought" : "fixed");
+		say->words(out, text);
 	} else if (strcmp(why, "base_faults") == 0) {
 		say->words(out, "The base faults by itself, so no candidate causes it");
 	} else {
@@ -195,8 +267,26 @@ void report_say_role(const json_t *entry, const ReportSpeech *say, GString *out)
 	const char *role = report_str(entry, "role");
 	const json_t *members = json_object_get(entry, "members");
 	double variants = report_num(entry, "variants", 0);
+	static const struct {
+		const char *role, *words;
+	} commits[] = {{"commit", "at commit "}, {"parent", "just before it, at "}};
+	for (size_t i = 0; i < G_N_ELEMENTS(commits); i++) {
+		if (strcmp(role, commits[i].role) != 0)
+			continue;
+		say->words(out, commits[i].words);
+		report_say_set(members, "nothing", say, out);
+		return;
+	}
 	if (strcmp(role, "base") == 0) {
 		say->words(out, "the base, without any candidate");
+	} else if (strcmp(role, "start") == 0) {
+		say->words(out, "the start of the range");
+	} else if (strcmp(role, "before") == 0 || strcmp(role, "since") == 0) {
+		g_autofree char *text =
+			g_strdup_printf("all %.0f commits %s ", variants,
+					strcmp(role, "since") == 0 ? "that have" : "that have not");
+		say->words(out, text);
+		report_say_set(members, "nothing", say, out);
 	} else if (strcmp(role, "with") == 0) {
 		say->words(out, "with ");
 		report_say_set(members, "nothing", say, out);
@@ -235,6 +325,18 @@ char *report_say_count(const json_t *count)
 			       : g_strdup_printf("all %" G_GINT64_FORMAT " boots fault", boots);
 	return g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " boots fault%s", faults,
 			       boots, faults == 1 ? "s" : "");
+}
+
+char *report_say_parameters(const json_t *doc)
+{
+	const json_t *all = report_at(doc, "repeat.parameters");
+	GString *out = g_string_new(NULL);
+	size_t i;
+	json_t *p;
+	json_array_foreach ((json_t *)all, i, p)
+		g_string_append_printf(out, "%s%s",
+				       i ? " " : "# on its command line: ", json_string_value(p));
+	return g_string_free(out, FALSE);
 }
 
 void report_put_log_line(GString *out, const json_t *line)

@@ -46,8 +46,10 @@ void store_candidate_free(StoreCandidate *c)
 {
 	if (!c)
 		return;
+	g_free(c->kind);
 	g_free(c->name);
 	g_free(c->title);
+	g_free(c->text);
 	g_free(c->file);
 	g_free(c);
 }
@@ -124,10 +126,10 @@ static bool insert_campaign(Store *s, StoreCampaign *c, const GPtrArray *candida
 	for (guint i = 0; i < candidates->len; i++) {
 		const StoreCandidate *k = candidates->pdata[i];
 		if (!store_exec(s, error,
-				"INSERT INTO candidate (campaign, idx, name, title, file, depends) "
-				"VALUES (?, ?, ?, ?, ?, ?)",
-				"iisspi", c->id, (gint64)i, k->name, k->title, k->file,
-				(gint64)k->depends))
+				"INSERT INTO candidate (campaign, idx, kind, name, title, text, "
+				"file, depends) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+				"iisssspi", c->id, (gint64)i, k->kind, k->name, k->title, k->text,
+				k->file, (gint64)k->depends))
 			return false;
 	}
 	return true;
@@ -216,17 +218,19 @@ bool store_is_alive(const StoreCampaign *c)
 static gpointer candidate_row(Store *s, StoreQuery *q)
 {
 	StoreCandidate *c = g_new0(StoreCandidate, 1);
-	c->name = store_text(q, 0);
-	c->title = store_text(q, 1);
-	c->file = store_path(s, q, 2);
-	c->depends = (uint64_t)sqlite3_column_int64(q, 3);
+	c->kind = store_text(q, 0);
+	c->name = store_text(q, 1);
+	c->title = store_text(q, 2);
+	c->text = store_text(q, 3);
+	c->file = store_path(s, q, 4);
+	c->depends = (uint64_t)sqlite3_column_int64(q, 5);
 	return c;
 }
 
 GPtrArray *store_candidates(Store *s, gint64 campaign, GError **error)
 {
 	StoreQuery *q = store_query(s, error,
-				    "SELECT name, title, file, depends FROM candidate "
+				    "SELECT kind, name, title, text, file, depends FROM candidate "
 				    "WHERE campaign = ? ORDER BY idx",
 				    "i", campaign);
 	return store_rows(s, q, candidate_row, (GDestroyNotify)store_candidate_free, error);

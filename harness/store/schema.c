@@ -123,6 +123,36 @@ static const char *const steps[] = {
 	"  name TEXT NOT NULL,"
 	"  value TEXT NOT NULL CHECK (json_valid(value)),"
 	"  PRIMARY KEY (campaign, name)) STRICT, WITHOUT ROWID;",
+	/* 3: candidates of other kinds than patches, histories of many, two causes of which each is
+	   enough, and why each boot was made */
+	"CREATE TABLE candidate_3 ("
+	"  campaign INTEGER NOT NULL REFERENCES campaign ON DELETE CASCADE,"
+	"  idx INTEGER NOT NULL CHECK (idx >= 0),"
+	"  kind TEXT NOT NULL CHECK (kind IN ('patch', 'parameter', 'config', 'commit')),"
+	"  name TEXT NOT NULL,"
+	"  title TEXT NOT NULL,"
+	"  text TEXT NOT NULL,"
+	"  file TEXT NOT NULL,"
+	"  depends INTEGER NOT NULL,"
+	"  PRIMARY KEY (campaign, idx),"
+	"  UNIQUE (campaign, name)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO candidate_3 SELECT campaign, idx, 'patch', name, title, name, file, depends "
+	"  FROM candidate;"
+	"DROP TABLE candidate;"
+	"ALTER TABLE candidate_3 RENAME TO candidate;"
+	"CREATE TABLE posterior_3 ("
+	"  trial INTEGER PRIMARY KEY REFERENCES trial ON DELETE CASCADE,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('set', 'none', 'empty', 'either')),"
+	"  members INTEGER NOT NULL,"
+	"  probability REAL NOT NULL,"
+	"  q_mean REAL NOT NULL, q_low REAL NOT NULL, q_high REAL NOT NULL,"
+	"  e_mean REAL NOT NULL, e_low REAL NOT NULL, e_high REAL NOT NULL,"
+	"  ranking TEXT NOT NULL CHECK (json_valid(ranking)),"
+	"  marginals TEXT NOT NULL CHECK (json_valid(marginals))) STRICT;"
+	"INSERT INTO posterior_3 SELECT * FROM posterior;"
+	"DROP TABLE posterior;"
+	"ALTER TABLE posterior_3 RENAME TO posterior;"
+	"ALTER TABLE trial ADD COLUMN plan TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(plan));",
 };
 
 #define APPLICATION_ID 0x6b657873 /* "kexs": file(1) and we know whose database it is */

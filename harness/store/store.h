@@ -8,7 +8,9 @@
  * processes may read and write at once (WAL, busy timeout 30 s).
  *
  * Records are plain structs. Times of day are microseconds since 1970 UTC, 0: not yet. Sets of
- * candidates are masks: candidate i is bit i, in the order of store_candidates(). Paths are
+ * candidates are masks: candidate i is bit i, in the order of store_candidates(); of a
+ * history (its candidates are of kind commit) a mask is a position: 0 the start of the range, i
+ * candidate i - 1. Paths are
  * absolute here and relative to the results folder in the database, so that the folder can be
  * moved. Strings and JSON values are owned by their struct; functions that return one or an array
  * hand it to the caller (g_ptr_array_unref, store_…_free). Writers copy. On reading, strings are
@@ -66,8 +68,11 @@ typedef struct {
 } StoreCampaign;
 
 typedef struct {
-	char *name, *title, *file; /* file: absolute path of the patch */
-	uint64_t depends;	   /* direct ones */
+	char *kind; /* patch, parameter, config, commit */
+	char *name, *title;
+	char *text;	  /* what it is: a name in the series, words, settings, a hash */
+	char *file;	  /* absolute path of the patch */
+	uint64_t depends; /* direct ones */
 } StoreCandidate;
 
 void store_campaign_free(StoreCampaign *c);
@@ -130,13 +135,14 @@ typedef struct {
 	char *evidence;	  /* folder; "" when the job died before it made one */
 	json_t *measures; /* {"faults": 3, "window_us": …} */
 	json_t *seconds;  /* {"boot": 1.9, …, "total": 4.1} */
+	json_t *plan;	  /* why: {"reason", "bits", "p_fault", "cost_s", "boots"}, of the batch */
 	gint64 time_us;	  /* when it ended */
 } StoreTrial;
 
 /* The belief after a trial. */
 typedef struct {
 	unsigned trial; /* number */
-	char *kind;	/* leading hypothesis: set, none, empty */
+	char *kind;	/* leading hypothesis: set, none, empty, either */
 	uint64_t members;
 	double probability;
 	double q_mean, q_low, q_high; /* P(fault) of a faulty variant, 95 % interval */

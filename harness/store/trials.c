@@ -36,6 +36,7 @@ void store_trial_free(StoreTrial *t)
 	g_free(t->evidence);
 	json_decref(t->measures);
 	json_decref(t->seconds);
+	json_decref(t->plan);
 	g_free(t);
 }
 
@@ -132,13 +133,13 @@ static bool insert_trial(Store *s, gint64 campaign, StoreTrial *t, GError **erro
 		t->time_us = g_get_real_time();
 	if (!store_exec(s, error,
 			"INSERT INTO trial (campaign, number, mask, build, clean, target, mode, "
-			"purpose, outcome, reason, evidence, measures, seconds, time_us) "
-			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"purpose, outcome, reason, evidence, measures, seconds, plan, time_us) "
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			"iiisisssssp"
-			"jji",
+			"jjji",
 			campaign, (gint64)t->number, (gint64)t->mask, t->build, (gint64)t->clean,
 			t->target, t->mode, t->purpose, t->outcome, t->reason, t->evidence,
-			t->measures, t->seconds, t->time_us))
+			t->measures, t->seconds, t->plan, t->time_us))
 		return false;
 	t->id = sqlite3_last_insert_rowid(s->db);
 	return true;
@@ -214,7 +215,8 @@ static gpointer trial_row(Store *s, StoreQuery *q)
 	t->evidence = store_path(s, q, 10);
 	t->measures = store_json(q, 11);
 	t->seconds = store_json(q, 12);
-	t->time_us = sqlite3_column_int64(q, 13);
+	t->plan = store_json(q, 13);
+	t->time_us = sqlite3_column_int64(q, 14);
 	return t;
 }
 
@@ -222,7 +224,7 @@ GPtrArray *store_trials(Store *s, gint64 campaign, GError **error)
 {
 	StoreQuery *q = store_query(s, error,
 				    "SELECT id, number, mask, build, clean, target, mode, purpose, "
-				    "outcome, reason, evidence, measures, seconds, time_us "
+				    "outcome, reason, evidence, measures, seconds, plan, time_us "
 				    "FROM trial WHERE campaign = ? ORDER BY number",
 				    "i", campaign);
 	return store_rows(s, q, trial_row, (GDestroyNotify)store_trial_free, error);

@@ -117,6 +117,8 @@ static void add_campaign(Run *r, const char *h)
 	for (int i = 0; i < RUN_CANDIDATES; i++) {
 		StoreCandidate *k = g_new0(StoreCandidate, 1);
 		k->name = h ? g_strdup_printf("%d%s", i, h) : g_strdup(run_names[i]);
+		k->kind = g_strdup("patch");
+		k->text = g_strdup(k->name);
 		k->title = h ? g_strdup(h) : g_strdup_printf("iommu/vt-d: %s", run_names[i]);
 		k->file = g_strdup_printf("/p/vtd-6.1/%s.patch", or (h, run_names[i]));
 		k->depends = i == 6 ? ROOT : 0;

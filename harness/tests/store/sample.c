@@ -30,9 +30,11 @@ StoreCampaign *sample_campaign(Store *s, const char *name)
 	c->effect = g_strdup("cures");
 	c->state_reason = g_strdup("");
 	c->config = json_pack("{s:s, s:[s, s]}", "base", "linux-6.1", "targets", "vm-1", "vm-2");
-	StoreCandidate k[3] = {{(char *)"a", (char *)"first", (char *)"/patches/a.patch", 0},
-			       {(char *)"b", (char *)"second", (char *)"/patches/b.patch", 0},
-			       {(char *)"c", (char *)"third", (char *)"/patches/c.patch", 1}};
+	char *patch = (char *)"patch", *parameter = (char *)"parameter";
+	StoreCandidate k[3] = {
+		{patch, (char *)"a", (char *)"first", (char *)"a", (char *)"/patches/a.patch", 0},
+		{patch, (char *)"b", (char *)"second", (char *)"b", (char *)"/patches/b.patch", 0},
+		{parameter, (char *)"c", (char *)"third", (char *)"c=1", (char *)"", 1}};
 	g_autoptr(GPtrArray) all = g_ptr_array_new();
 	for (int i = 0; i < 3; i++)
 		g_ptr_array_add(all, &k[i]);
@@ -47,6 +49,7 @@ bool sample_trial(Store *s, const StoreCampaign *c, gint64 sitting, unsigned num
 {
 	g_autofree char *evidence = g_strdup_printf("%s/trials/%06u", c->dir, number);
 	g_autoptr(json_t) measures = json_pack("{s:i}", "faults", 3);
+	g_autoptr(json_t) plan = json_pack("{s:s, s:f}", "reason", "halves it", "bits", 0.5);
 	g_autoptr(json_t) seconds = json_pack("{s:f, s:f}", "boot", 1.5, "total", 4.0);
 	g_autoptr(json_t) faults = json_pack("[{s:s, s:s, s:s, s:b}, {s:s}]", "device", "00:02.0",
 					     "address", "0x1ffde000", "reason", "root entry",
@@ -64,7 +67,8 @@ bool sample_trial(Store *s, const StoreCampaign *c, gint64 sitting, unsigned num
 			.reason = (char *)"3 faults",
 			.evidence = evidence,
 			.measures = measures,
-			.seconds = seconds};
+			.seconds = seconds,
+			.plan = plan};
 	StorePosterior p = {.kind = (char *)"set",
 			    .members = 1,
 			    .probability = 0.75,

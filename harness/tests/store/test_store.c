@@ -245,13 +245,22 @@ static void test_upgrade(void **state)
 		g_autoptr(Store) s = store_open_raw(*state, STORE_WRITE, NULL);
 		assert_non_null(s);
 		assert_true(store_migrate(s, 1, NULL));
-		g_autoptr(StoreCampaign) c = sample_campaign(s, "old");
+		assert_true(store_exec(
+			s, NULL,
+			"INSERT INTO campaign (name, run, slug, digest, title, question, effect, "
+			"config, state, created_us) VALUES ('old', 1, 'old-1', 'd', '', '', "
+			"'cures', '{}', 'running', 1)",
+			""));
+		assert_true(store_exec(s, NULL,
+				       "INSERT INTO candidate VALUES (1, 0, 'a', 'first', "
+				       "'/patches/a.patch', 0)",
+				       ""));
 		assert_true(store_exec(
 			s, NULL,
 			"INSERT INTO trial (campaign, number, mask, build, clean, target, mode, "
 			"purpose, outcome, reason, evidence, measures, seconds, time_us) "
-			"VALUES (?, 7, 1, '', 0, '', 'cold', '', 'fault', '', '', '{}', '{}', 5)",
-			"i", c->id));
+			"VALUES (1, 7, 1, '', 0, '', 'cold', '', 'fault', '', '', '{}', '{}', 5)",
+			""));
 	}
 	g_autoptr(GError) error = NULL;
 	assert_null(store_open(*state, STORE_READ, &error));
@@ -263,6 +272,14 @@ static void test_upgrade(void **state)
 	g_autoptr(GPtrArray) trials = store_trials(s, c->id, NULL);
 	assert_int_equal(trials->len, 1);
 	assert_int_equal(((StoreTrial *)trials->pdata[0])->number, 7);
+	assert_true(json_is_null(((StoreTrial *)trials->pdata[0])->plan));
+	g_autoptr(GPtrArray) candidates = store_candidates(s, c->id, NULL);
+	assert_int_equal(candidates->len, 1);
+	const StoreCandidate *k = candidates->pdata[0];
+	assert_string_equal(k->kind, "patch");
+	assert_string_equal(k->name, "a");
+	assert_string_equal(k->text, "a");
+	assert_string_equal(k->file, "/patches/a.patch");
 	gint64 sitting = store_begin_sitting(s, c->id, NULL);
 	assert_true(sample_trial(s, c, sitting, 8, 1, "clean", NULL));
 	assert_true(store_check(s, NULL));
