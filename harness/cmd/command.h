@@ -14,7 +14,8 @@ typedef struct {
 	int (*run)(int argc, char **argv);
 } Command;
 
-extern const Command cmd_init, cmd_check, cmd_run, cmd_report, cmd_job, cmd_cache, cmd_scan;
+extern const Command cmd_init, cmd_check, cmd_plan, cmd_run, cmd_report, cmd_scan, cmd_simulate,
+	cmd_job, cmd_cache;
 
 /* Options that several commands share. `getopt_long` values above 255, so that they have no letter.
  */

@@ -8,7 +8,7 @@
 #define INFRA_SHARE 0.05
 #define DRIFT_PERIOD 200.0 /* boots */
 #define DRIFT_SHARE 0.5
-#define SANE_FACTOR 40 /* boots, in bounds; then a search is lost */
+#define SANE_FACTOR 10 /* boots, in bounds; then a search is lost */
 #define SANE_LEAST 3000
 
 typedef struct {

@@ -82,6 +82,7 @@ static void claim(Search *search, SimClaim *ret)
 {
 	SearchVerdict v = {0};
 	search_verdict(search, &v);
+	g_debug("%s: %s", search_why_name(v.why), v.reason);
 	ret->verdict = v.kind != SEARCH_VERDICT_INCONCLUSIVE;
 	ret->probability = v.probability;
 	ret->members = v.members;

@@ -9,7 +9,7 @@ load common
 @test "--help and --version" {
   run kexsect --help
   status_is 0
-  for command in init check run report job cache; do
+  for command in init check plan run report simulate job cache; do
     said "  $command "
     run kexsect "$command" --help
     status_is 0
@@ -25,7 +25,7 @@ load common
   run kexsect frobnicate
   status_is 2
   said "no command 'frobnicate'"
-  for command in init check run report job cache; do
+  for command in init check plan run report simulate job cache; do
     run kexsect "$command" --frobnicate
     status_is 2
     said "kexsect $command --help"
