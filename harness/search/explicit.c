@@ -2,8 +2,10 @@
 #include "explicit.h"
 
 #include <math.h>
+#include <string.h>
 
 #define NEGLIGIBLE 1e-8 /* of the doubt: hypotheses below it do not steer the choice */
+#define SAMPLE 4000	/* about so many do */
 
 Explicit *explicit_new(guint n, const double *prior)
 {
@@ -16,6 +18,7 @@ Explicit *explicit_new(guint n, const double *prior)
 	x->p = g_new0(double, n);
 	x->class_of = g_new0(guint, n);
 	x->active = g_new0(guint, n);
+	x->weight = g_new0(double, n);
 	return x;
 }
 
@@ -26,7 +29,16 @@ void explicit_free(Explicit *x)
 	g_free(x->p);
 	g_free(x->class_of);
 	g_free(x->active);
+	g_free(x->weight);
 	g_free(x);
+}
+
+void explicit_inherit(Explicit *x, const Explicit *from)
+{
+	memcpy(x->has_faults, from->has_faults, x->n * sizeof(guint));
+	memcpy(x->has_cleans, from->has_cleans, x->n * sizeof(guint));
+	x->faults = from->faults;
+	x->cleans = from->cleans;
 }
 
 void explicit_observed(Explicit *x, const bool *has, guint faults, guint cleans)
@@ -104,20 +116,43 @@ static void weigh_classes(const Search *s, const Explicit *x)
 		c[x->class_of[h]].mass += x->p[h];
 }
 
+/* Systematic sampling: each class hands its weight over whenever `step` of it has come together. */
+static void sample(const Search *s, Explicit *x, double least, double step)
+{
+	g_autofree double *waiting = g_new0(double, s->classes->len);
+	g_autofree guint *last = g_new0(guint, s->classes->len); /* 1 + index into active */
+
+	x->n_active = 0;
+	for (guint h = 0; h < x->n; h++) {
+		guint k = x->class_of[h];
+
+		if (x->p[h] <= least)
+			continue;
+		waiting[k] += x->p[h];
+		if (waiting[k] < step && last[k])
+			continue;
+		x->active[x->n_active] = h;
+		x->weight[x->n_active++] = waiting[k];
+		last[k] = x->n_active;
+		waiting[k] = 0;
+	}
+	for (guint k = 0; k < s->classes->len; k++)
+		if (last[k])
+			x->weight[last[k] - 1] += waiting[k];
+}
+
 void explicit_settle(const Search *s, Explicit *x)
 {
-	double least;
+	double doubt, sum = 0;
 
 	weigh_classes(s, x);
 	x->best = 0;
-	for (guint h = 0; h < x->n; h++)
-		x->best = x->p[h] > x->p[x->best] ? h : x->best;
-	least = NEGLIGIBLE * MAX(1 - MAX(x->p[x->best], s->leader.probability), 1e-6);
-	x->n_active = 0;
 	for (guint h = 0; h < x->n; h++) {
-		if (x->p[h] > least)
-			x->active[x->n_active++] = h;
+		x->best = x->p[h] > x->p[x->best] ? h : x->best;
+		sum += x->p[h];
 	}
+	doubt = MAX(1 - MAX(x->p[x->best], s->leader.probability), 1e-6);
+	sample(s, x, NEGLIGIBLE * doubt, x->n > SAMPLE ? (sum - x->p[x->best]) / SAMPLE : 0);
 }
 
 double explicit_entropy(const Explicit *x)

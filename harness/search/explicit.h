@@ -11,14 +11,18 @@ typedef struct {
 	guint64 faults, cleans;		/* of all variants */
 	double *p;
 	guint *class_of;
-	/* Those that count, so that a choice need not look at all. */
+	/* Those that steer the choice, in order; of very many improbable ones a sample that weighs
+	 * as much, class by class (§4.3). */
 	guint n_active;
 	guint *active;
+	double *weight;
 	guint best; /* the most probable one */
 } Explicit;
 
 Explicit *explicit_new(guint n, const double *prior);
 void explicit_free(Explicit *x);
+/* The counts of another one of the same hypotheses. */
+void explicit_inherit(Explicit *x, const Explicit *from);
 /* has[h]: whether the cause of h is in the variant. */
 void explicit_observed(Explicit *x, const bool *has, guint faults, guint cleans);
 void explicit_classify(Search *s, Explicit *x);

@@ -98,6 +98,11 @@ static void end(Search *s)
 	explicit_free(s->belief);
 }
 
+static void inherit(Search *s, const Search *from)
+{
+	explicit_inherit(s->belief, from->belief);
+}
+
 static void observed(Search *s, SearchVariant v, guint faults, guint cleans)
 {
 	const Graph *g = graph(s);
@@ -133,7 +138,7 @@ static void split(const Search *s, SearchVariant v, double *ret)
 	for (guint k = 0; k < x->n_active; k++) {
 		guint h = x->active[k];
 
-		ret[x->class_of[h]] += is_in(graph(s), h + 1, v) ? x->p[h] : 0;
+		ret[x->class_of[h]] += is_in(graph(s), h + 1, v) ? x->weight[k] : 0;
 	}
 }
 
@@ -171,14 +176,14 @@ static void add_levels(const Search *s, GArray *pool)
 	SearchVariant at[LEVELS] = {0};
 
 	for (guint k = 0; k < x->n_active; k++)
-		mass += x->p[x->active[k]];
+		mass += x->weight[k];
 	for (guint i = 0; i < LEVELS; i++)
 		nearest[i] = 2;
 	for (guint v = 1; v <= g->n; v++) {
 		double sum = 0;
 
 		for (guint k = 0; k < x->n_active && x->active[k] < v; k++)
-			sum += is_in(g, x->active[k] + 1, v) ? x->p[x->active[k]] : 0;
+			sum += is_in(g, x->active[k] + 1, v) ? x->weight[k] : 0;
 		for (guint i = 0; i < LEVELS; i++) {
 			double off = ABS(sum / MAX(mass, 1e-300) - (i + 1.0) / (LEVELS + 1));
 
@@ -245,6 +250,7 @@ const SearchSpace history_graph = {
 	.free = free_own,
 	.begin = begin,
 	.end = end,
+	.inherit = inherit,
 	.observed = observed,
 	.is_variant = history_is_variant,
 	.is_valid = history_is_variant,

@@ -72,6 +72,7 @@ struct SearchSpace {
 	void (*free)(gpointer own);
 	void (*begin)(Search *s); /* s->belief with nothing observed */
 	void (*end)(Search *s);
+	void (*inherit)(Search *s, const Search *from); /* what was observed; NULL: nothing kept */
 	void (*observed)(Search *s, SearchVariant v, guint faults, guint cleans);
 	bool (*is_variant)(const Search *s, SearchVariant v); /* in range */
 	bool (*is_valid)(const Search *s, SearchVariant v);

@@ -60,6 +60,7 @@ static void take(Search *s, const SearchProblem *p)
 	s->confirm_clean = !p->no_confirm_clean;
 	s->max_confirm_boots = p->max_confirm_boots ? p->max_confirm_boots : 250;
 	s->seed = p->seed;
+	s->quiet = p->quiet;
 	if (p->names) {
 		s->names = g_new0(char *, p->n + 1);
 		for (guint i = 0; i < p->n; i++)
@@ -97,11 +98,8 @@ Search *search_copy(const Search *from)
 	s->stale = true;
 	s->belief = NULL;
 	s->space->begin(s);
-	for (guint k = 0; k < s->records->len; k++) {
-		const Record *r = &g_array_index(s->records, Record, k);
-
-		s->space->observed(s, r->variant, record_faults(r), record_cleans(r));
-	}
+	if (s->space->inherit)
+		s->space->inherit(s, from);
 	return s;
 }
 

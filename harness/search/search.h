@@ -71,6 +71,7 @@ typedef struct {
 	bool no_confirm_clean; /* confirm without rebuilding from nothing */
 	guint max_confirm_boots; /* cap per variant of the parent rule and confirmation; default 250
 				  */
+	bool quiet; /* no `reason` for experiments that search (simulations: it costs time) */
 	guint64 seed;
 } SearchProblem;
 

@@ -68,6 +68,11 @@ static void end(Search *s)
 	g_free(b);
 }
 
+static void inherit(Search *s, const Search *from)
+{
+	explicit_inherit(subsets_belief(s)->x, subsets_belief(from)->x);
+}
+
 static void observed(Search *s, SearchVariant v, guint faults, guint cleans)
 {
 	const Subsets *own = subsets(s);
@@ -208,7 +213,7 @@ static void split(const Search *s, SearchVariant v, double *ret)
 	for (guint k = 0; k < x->n_active; k++) {
 		guint h = x->active[k];
 
-		ret[x->class_of[h]] += set_in(&own->sets[h], v) ? x->p[h] : 0;
+		ret[x->class_of[h]] += set_in(&own->sets[h], v) ? x->weight[k] : 0;
 	}
 }
 
@@ -348,6 +353,7 @@ const SearchSpace search_subsets = {
 	.free = free_own,
 	.begin = begin,
 	.end = end,
+	.inherit = inherit,
 	.observed = observed,
 	.is_variant = is_variant,
 	.is_valid = is_valid,
