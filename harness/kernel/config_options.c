@@ -13,6 +13,7 @@
 #define FORMAT "kexsect-options-2"
 #define MAX_CONFIG (4u << 20)
 #define MAX_ROUNDS 20
+#define MAX_BROUGHT 12 /* names in a title */
 
 typedef struct {
 	KernelProbe *probe;
@@ -380,9 +381,11 @@ static json_t *unit_json(const Difference *d, const KernelUnit *u)
 	g_autofree char *name = unit_name(u);
 	g_autoptr(GString) title =
 		g_string_new(u->names->len == 1 ? (s && s->prompt ? s->prompt : "") : names->str);
-	for (guint i = 0; i < u->brings->len; i++)
+	for (guint i = 0; i < MIN(u->brings->len, MAX_BROUGHT); i++)
 		g_string_append_printf(title, "%s%s", i ? ", " : "; brings ",
 				       (char *)u->brings->pdata[i]);
+	if (u->brings->len > MAX_BROUGHT)
+		g_string_append_printf(title, " and %u more", u->brings->len - MAX_BROUGHT);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", kx_json_text(name), "title",
 			 kx_json_text(title->str), "text", kx_json_text(text->str), "depends",
 			 depends, "paths", files);
