@@ -23,6 +23,10 @@ void system_read(const char *path, char *buf, size_t size);
  * lines, and directly too where the kernel log does not go to the console. */
 void system_say(const char *text);
 void system_sleep_us(uint64_t us);
+/* Passes about a millisecond by working. Where the machine's clock counts its instructions, a sleep
+ * is over at once (docs/targets.md): what waits for the host must not sleep, or its patience has no
+ * length. */
+void system_work(void);
 uint64_t system_now_us(void);
 /* Runs argv[0] and keeps the end of what it wrote. Exit status, or 128 + signal, or -1. */
 int system_run(char *const argv[], char *output, size_t size);

@@ -55,7 +55,7 @@ bool port_open(uint64_t wait_us)
 	while (!find_port(path, sizeof(path))) {
 		if (access(PORTS, F_OK) != 0 || system_now_us() >= until)
 			return false;
-		system_sleep_us(10000);
+		system_work();
 	}
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	return fd >= 0;
@@ -81,9 +81,8 @@ static void write_all(const uint8_t *data, size_t len)
 			fd = -1;
 		} else {
 			struct pollfd p = {fd, POLLOUT, 0};
-			poll(&p, 1, 100);
-			if (p.revents & POLLHUP)
-				system_sleep_us(HOST_AWAY_US);
+			if (poll(&p, 1, 0) == 0 || (p.revents & POLLHUP))
+				system_work();
 		}
 	}
 }

@@ -90,6 +90,12 @@ void system_sleep_us(uint64_t us)
 		;
 }
 
+void system_work(void)
+{
+	for (volatile unsigned i = 0; i < 25000; i++)
+		;
+}
+
 uint64_t system_now_us(void)
 {
 	struct timespec t;

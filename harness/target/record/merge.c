@@ -152,14 +152,24 @@ static void put_console(RecordMerge *m, char c)
 	m->totals.console_bytes++;
 }
 
+static bool has_pending(const RecordMerge *m)
+{
+	return m->count || m->accesses || m->events;
+}
+
+void record_merge_flush(RecordMerge *m)
+{
+	if (!m->partial && has_pending(m))
+		put_pending(m);
+}
+
 void record_merge_finish(RecordMerge *m)
 {
-	if (!m->count && !m->accesses && !m->events)
-		return;
-	if (m->partial)
+	if (m->partial && has_pending(m)) {
 		g_string_append_c(m->out, '\n');
-	m->partial = false;
-	put_pending(m);
+		m->partial = false;
+	}
+	record_merge_flush(m);
 }
 
 /* ---- in ---- */

@@ -33,7 +33,10 @@ typedef struct RecordMerge RecordMerge;
 RecordMerge *record_merge_new(GString *out, guint64 max_records);
 /* Bytes of QEMU's log, cut anywhere. */
 void record_merge_feed(RecordMerge *m, const char *bytes, gsize len);
-/* What was seen since the console's last line; the log is over. */
+/* What was seen since the console's last line, if that line is complete: for when no further one
+ * comes. */
+void record_merge_flush(RecordMerge *m);
+/* The same at the end of the log, behind an incomplete line too. */
 void record_merge_finish(RecordMerge *m);
 void record_merge_free(RecordMerge *m);
 

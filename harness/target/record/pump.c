@@ -15,6 +15,9 @@
 /* As large as an ordinary user's pipe may be: QEMU goes on while the thread has no processor. */
 #define PIPE_SIZE (1 << 20)
 #define BLOCK (256u << 10)
+/* After so long without a byte of the console, what the emulator recorded is not kept back for the
+ * next one: a hung machine has no next one. Once, for it must not look alive. */
+#define QUIET_US G_USEC_PER_SEC
 /* So much text waits for its receiver at most. The console alone is slower than that by far. */
 #define MAX_WAITING (64u << 20)
 
@@ -24,7 +27,9 @@ struct RecordPump {
 	GThread *thread;
 	RecordMerge *merge;
 	GString *text; /* the thread's own, of one block */
-	GMutex lock;   /* of the rest */
+	guint64 console_bytes;
+	gint64 quiet_since; /* 0: it was told already */
+	GMutex lock;	    /* of the rest */
 	GString *queue;
 	gsize taken;  /* of the queue's beginning */
 	guint64 lost; /* bytes for which there was no room */
@@ -68,16 +73,31 @@ static bool read_block(RecordPump *p, char *block)
 	return true;
 }
 
+static void look_for_quiet(RecordPump *p)
+{
+	guint64 bytes = record_merge_totals(p->merge).console_bytes;
+	gint64 now = g_get_monotonic_time();
+	if (bytes != p->console_bytes) {
+		p->console_bytes = bytes;
+		p->quiet_since = now;
+	} else if (p->quiet_since && now - p->quiet_since > QUIET_US) {
+		p->quiet_since = 0;
+		record_merge_flush(p->merge);
+		hand_over(p, false);
+	}
+}
+
 static gpointer run(gpointer user)
 {
 	RecordPump *p = user;
 	g_autofree char *block = g_malloc(BLOCK);
 	struct pollfd fds[2] = {{p->fifo, POLLIN, 0}, {p->stop, POLLIN, 0}};
 	while (!fds[1].revents) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, QUIET_US / 1000) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents)
 			read_block(p, block);
+		look_for_quiet(p);
 	}
 	/* whoever wrote is dead: a pipe's content at most */
 	for (int i = 0; i < 2 * PIPE_SIZE / 4096 && read_block(p, block); i++)

@@ -319,6 +319,34 @@ static void test_pump_live(void **state)
 	assert_true(kx_remove_tree(folder, NULL));
 }
 
+/* What happens after a machine's last word is told, once, and not kept for the next one. */
+static void test_pump_of_a_hung_machine(void **state)
+{
+	g_autofree char *folder = g_dir_make_tmp("kexsect-record-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, "record", NULL);
+	g_autoptr(GString) log = g_string_new(NULL), got = g_string_new(NULL);
+	RecordPump *p = record_pump_new(path, MANY, NULL);
+	say(log, "last\n");
+	refuse(log, "00:02.0", 0x1000);
+	Writer w = {.path = path, .log = log};
+	g_thread_join(g_thread_new("writer", write_log, &w));
+	gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+	while (!strstr(got->str, "rejected\n") && g_get_monotonic_time() < until) {
+		char buf[200];
+		struct pollfd fd = {record_pump_fd(p), POLLIN, 0};
+		poll(&fd, 1, 1000);
+		ssize_t n = record_pump_read(p, buf, sizeof(buf));
+		if (n > 0)
+			g_string_append_len(got, buf, n);
+	}
+	assert_string_equal(got->str,
+			    "last\n" Q
+			    "00:02.0: Invalid read at addr 0x1000, size 4, region '(null)', "
+			    "reason: rejected\n");
+	record_pump_free(p);
+	assert_true(kx_remove_tree(folder, NULL));
+}
+
 static void test_pump_without_a_place(void **state)
 {
 	g_autoptr(GError) e = NULL;
@@ -339,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_pump),
 		cmocka_unit_test(test_pump_live),
+		cmocka_unit_test(test_pump_of_a_hung_machine),
 		cmocka_unit_test(test_pump_without_a_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
