@@ -116,6 +116,40 @@ static void test_hostile(void **state)
 	assert_int_equal(code, KX_ERROR_REFUSED);
 }
 
+/* Back to a state with fewer files, several times. */
+static void test_stage_reset(void **state)
+{
+	Lab *lab = *state;
+	g_autoptr(KernelSource) s = source(lab);
+	g_autoptr(GError) e = NULL;
+	const char *names[] = {"one", "newfile", NULL};
+	g_autoptr(GPtrArray) patches = kernel_pick(lab->series, names, &e);
+	g_autoptr(KernelStage) st = kernel_stage_new(s, s->tree, patches, &e);
+	for (guint i = 0; st && i < 3; i++) {
+		for (guint k = 0; k < patches->len; k++)
+			if (!kernel_stage_apply(st, patches->pdata[k], &e))
+				fail_msg("%s", e->message);
+		g_autoptr(GPtrArray) changes = kernel_stage_changes(st, &e);
+		assert_int_equal(changes->len, 2);
+		assert_true(kernel_stage_reset(st, &e));
+		g_autoptr(GPtrArray) back = kernel_stage_changes(st, &e);
+		if (!back)
+			fail_msg("%s", e->message);
+		assert_int_equal(back->len, 2);
+	}
+	assert_non_null(st);
+}
+
+static void test_touched_paths(void **state)
+{
+	Lab *lab = *state;
+	g_autoptr(GError) e = NULL;
+	g_auto(GStrv) paths = kernel_touched_paths(series_find(lab->series, "stray"), &e);
+	assert_int_equal(g_strv_length(paths), 2);
+	assert_string_equal(paths[0], "b.c");
+	assert_string_equal(paths[1], "a.c");
+}
+
 /* A removed line that looks like a header is none. */
 static void test_header_lookalike(void **state)
 {
@@ -188,6 +222,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_conflict_message, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_header_lookalike, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_stage_reset, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_touched_paths, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_matrix, lab_set_up, lab_tear_down),
 	};
 	return cmocka_run_group_tests_name("kernel tree", tests, NULL, NULL);
