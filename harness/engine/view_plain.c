@@ -64,9 +64,9 @@ static void on_verdict(const json_t *o)
 
 static void on_experiment(const json_t *o)
 {
-	line(o, "next", "%s, up to %d boots: %s [%.2f bits, %.0f s, P(fault) %.2f]",
-	     kx_json_str(o, "name"), (int)kx_json_int(o, "boots", 0), kx_json_str(o, "reason"),
-	     kx_json_num(o, "bits", 0), kx_json_num(o, "cost_s", 0), kx_json_num(o, "p_fault", 0));
+	line(o, "next", "%s, up to %d boots: %s [%.2f bits, %.0f s]", kx_json_str(o, "name"),
+	     (int)kx_json_int(o, "boots", 0), kx_json_str(o, "reason"), kx_json_num(o, "bits", 0),
+	     kx_json_num(o, "cost_s", 0));
 }
 
 static void on_step(const json_t *o)

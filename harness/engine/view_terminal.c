@@ -109,8 +109,7 @@ static void put_job(Engine *e, GString *out)
 		    MIN(j->seen + 1, j->boots), j->boots, j->mode, j->clean ? ", clean build" : "",
 		    j->step ? j->step : "start", name);
 	if (*e->next.reason)
-		put(out, "  why    %s [%.2f bits, %.0f s, P(fault) %.2f]", e->next.reason,
-		    e->next.bits, e->next.cost_s, e->next.p_fault);
+		put(out, "  why    %s", e->next.reason);
 }
 
 static void put_belief(Engine *e, GString *out)

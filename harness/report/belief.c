@@ -119,7 +119,16 @@ static GPtrArray *curves(const Model *m)
 	return out;
 }
 
-static json_t *point(const StorePosterior *p, const GPtrArray *lines)
+static json_t *leading(const Model *m, const StorePosterior *p)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "kind", model_text(p->kind));
+	json_object_set_new(o, "members", model_names(m, p->members));
+	json_object_set_new(o, "probability", model_probability(p->probability));
+	return o;
+}
+
+static json_t *point(const Model *m, const StorePosterior *p, const GPtrArray *lines)
 {
 	json_t *o = json_object(), *values = json_array();
 	for (guint i = 0; i < lines->len; i++) {
@@ -135,6 +144,7 @@ static json_t *point(const StorePosterior *p, const GPtrArray *lines)
 	}
 	json_object_set_new(o, "trial", json_integer(p->trial));
 	json_object_set_new(o, "probabilities", values);
+	json_object_set_new(o, "leading", leading(m, p));
 	return o;
 }
 
@@ -145,7 +155,7 @@ json_t *model_history(const Model *m)
 	for (guint i = 0; i < lines->len; i++)
 		json_array_append(about, ((Curve *)lines->pdata[i])->hypothesis);
 	for (guint i = 0; i < m->posteriors->len; i++)
-		json_array_append_new(points, point(m->posteriors->pdata[i], lines));
+		json_array_append_new(points, point(m, m->posteriors->pdata[i], lines));
 	json_object_set_new(o, "hypotheses", about);
 	json_object_set_new(o, "points", points);
 	return o;

@@ -37,22 +37,15 @@ static void put_letters(GString *out, const json_t *trials, const ReportStep *s)
 	}
 }
 
-/* What is believed most after a step: the best of the hypotheses that have a curve. */
+/* What is believed most after a step. */
 static void put_leader(GString *out, const json_t *doc, const json_t *point)
 {
-	const json_t *all = json_object_get(point, "probabilities");
-	size_t best = 0;
-	for (size_t i = 1; i < json_array_size(all); i++) {
-		if (json_number_value(json_array_get(all, i)) >
-		    json_number_value(json_array_get(all, best)))
-			best = i;
-	}
-	if (json_array_size(all) == 0)
+	const json_t *leading = json_object_get(point, "leading");
+	if (!leading)
 		return;
-	report_say_hypothesis(doc, json_array_get(report_at(doc, "history.hypotheses"), best),
-			      &report_speech_html, out);
+	report_say_hypothesis(doc, leading, &report_speech_html, out);
 	g_string_append_c(out, ' ');
-	put_probability(out, json_number_value(json_array_get(all, best)));
+	put_probability(out, report_num(leading, "probability", 0));
 }
 
 static void put_why(GString *out, const json_t *why)
@@ -61,8 +54,11 @@ static void put_why(GString *out, const json_t *why)
 		g_string_append(out, "<span class=\"none\">–</span>");
 		return;
 	}
+	const char *reason = report_str(why, "reason");
+	report_html_text(out, reason);
+	if (strstr(reason, " bits in ")) /* search says it itself */
+		return;
 	g_autofree char *cost = report_duration(report_num(why, "cost_s", 0));
-	report_html_text(out, report_str(why, "reason"));
 	g_string_append_printf(out, "<br><small>%.2f bits expected, for %s; P(fault) %.2f</small>",
 			       report_num(why, "bits", 0), cost, report_num(why, "p_fault", 0));
 }
