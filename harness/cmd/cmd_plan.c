@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "cmd/command.h"
 #include "engine/engine.h"
+#include "job/expand.h"
 #include "simulate/measured.h"
 #include "simulate/plan.h"
 
@@ -371,9 +372,9 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_plan, "at most 16 targets and 1000000 draws");
 	GError *error = NULL;
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
-	if (!c)
-		return cmd_fail(error);
 	kx_catch_signals();
+	if (!c || !expand_campaign(c, common.cache, common.sandbox, NULL, NULL, &error))
+		return cmd_fail(error);
 	return plan(c, &a, &common);
 }
 
