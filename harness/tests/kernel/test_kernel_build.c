@@ -215,6 +215,55 @@ static void test_config_result(void **state)
 	assert_string_equal(text, "CONFIG_A=y\n\nCONFIG_B=y\n");
 }
 
+static void build_config(Lab *lab, const char *file, const char *const *settings, KernelBuild *ret)
+{
+	KernelRequest q = lab_request(lab, none);
+	q.config_file = file;
+	q.config = settings;
+	kernel_build(&q, ret);
+}
+
+/* A .config in place of the recipe's, settings on top of what there is. */
+static void test_config_settings(void **state)
+{
+	Lab *lab = *state;
+	const char *set[] = {"D=4", "T=\"a b\"", "A=n", NULL};
+	const char *same[] = {"A=n", "D=4", "T=\"a b\"", NULL};
+	const char *refused[] = {"NEEDS_MORE=y", NULL}, *wrong[] = {"D", NULL};
+	lab_write(lab, "mine.config", "CONFIG_A=y\nCONFIG_C=y\n");
+	g_autofree char *mine = lab_path(lab, "mine.config");
+	g_auto(KernelBuild) b = {0}, again = {0}, plain = {0}, on_recipe = {0};
+	build_config(lab, mine, set, &b);
+	assert_string_equal(b.reason, "");
+	g_autofree char *path = g_build_filename(b.artifacts, "config", NULL);
+	g_autofree char *text = NULL;
+	assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	assert_non_null(strstr(text, "CONFIG_C=y\n"));
+	assert_non_null(strstr(text, "CONFIG_D=4\n"));
+	assert_non_null(strstr(text, "CONFIG_T=\"a b\"\n"));
+	assert_non_null(strstr(text, "# CONFIG_A is not set\n"));
+	assert_null(strstr(text, "CONFIG_B")); /* the recipe's fragment */
+	/* the order in which they are named does not matter, all else does */
+	build_config(lab, mine, same, &again);
+	assert_true(again.cached);
+	assert_string_equal(again.build, b.build);
+	build_config(lab, mine, NULL, &plain);
+	assert_string_not_equal(plain.build, b.build);
+	build_config(lab, NULL, set, &on_recipe);
+	assert_int_equal(on_recipe.status, KERNEL_OK);
+	assert_string_not_equal(on_recipe.build, b.build);
+	g_auto(KernelBuild) not_taken = {0}, no_setting = {0}, no_file = {0};
+	build_config(lab, mine, refused, &not_taken);
+	assert_int_equal(not_taken.status, KERNEL_UNBUILDABLE);
+	assert_string_equal(not_taken.reason,
+			    "the kernel's configuration does not take: CONFIG_NEEDS_MORE=y (asked "
+			    "for by the variant) became unknown or without what it depends on");
+	build_config(lab, mine, wrong, &no_setting);
+	assert_int_equal(no_setting.status, KERNEL_INFRA);
+	build_config(lab, "/nonexistent", set, &no_file);
+	assert_int_equal(no_file.status, KERNEL_INFRA);
+}
+
 static void test_infra(void **state)
 {
 	Lab *lab = *state;
@@ -495,6 +544,7 @@ int main(void)
 		TEST(test_corrupted_cache),
 		TEST(test_unbuildable),
 		TEST(test_kconfig_not_taken),
+		TEST(test_config_settings),
 		TEST(test_config_result),
 		TEST(test_infra),
 		TEST(test_sandbox),
