@@ -59,7 +59,7 @@ SearchMask engine_compiled(const Campaign *c, SearchMask mask)
 static void put_candidates(const Campaign *c, SearchMask mask, json_t *request)
 {
 	json_t *patches = json_array(), *config = json_array();
-	for (unsigned i = 0; i < c->candidates_count; i++) {
+	for (unsigned i = 0; mask && i < c->candidates_count; i++) {
 		const Candidate *k = &c->candidates[i];
 		if (!(mask & BIT(i)))
 			continue;
@@ -100,13 +100,14 @@ json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
 	json_object_set_new(request, "fixtures", list(c->fixtures, c->fixtures_count));
 	if (campaign_config_pair(c, &from, &to))
 		json_object_set_new(request, "config_file", kx_json_text(from));
+	put_candidates(c, c->history ? 0 : mask, request);
 	if (!c->history)
-		put_candidates(c, mask, request);
-	else if (mask)
+		return request;
+	if (mask)
 		json_object_set_new(request, "commit", kx_json_text(c->candidates[mask - 1].text));
 	else
 		json_object_set_new(request, "commit", kx_json_text(c->history_start));
-	if (c->history && c->history->series)
+	if (c->history->series)
 		json_object_set_new(request, "history", kx_json_text(c->history->series->path));
 	return request;
 }

@@ -64,6 +64,41 @@ static void make_series(Campaign *c, Series *s, const json_t *world)
 	}
 }
 
+/* "history": the parents of each commit, by their numbers; the hash of commit n is n in 40 hex
+ * digits. */
+static void make_history(Campaign *c, const json_t *all)
+{
+	static CampaignHistory none;
+	size_t i, k;
+	json_t *parents, *p;
+	c->history = &none;
+	c->series = NULL;
+	c->history_start = g_strdup_printf("%040x", 0);
+	c->candidates_count = (unsigned)json_array_size(all);
+	c->candidates = g_new0(Candidate, c->candidates_count);
+	json_array_foreach (all, i, parents) {
+		Candidate *to = &c->candidates[i];
+		unsigned number = (unsigned)i + 1;
+		*to = (Candidate){.kind = CANDIDATE_COMMIT,
+				  .name = g_strdup_printf("c%u", number),
+				  .title = g_strdup_printf("subject of %u", number),
+				  .text = g_strdup_printf("%040x", number),
+				  .weight = 1,
+				  .parents = g_new0(guint, json_array_size(parents)),
+				  .parents_count = (unsigned)json_array_size(parents)};
+		json_array_foreach (parents, k, p)
+			to->parents[k] = (guint)json_integer_value(p);
+	}
+}
+
+static void free_history(Campaign *c)
+{
+	for (unsigned i = 0; i < c->candidates_count; i++)
+		candidate_clear(&c->candidates[i]);
+	g_free(c->history_start);
+	g_free(c->candidates);
+}
+
 static void free_series(Campaign *c, Series *s)
 {
 	for (unsigned i = 0; i < s->patches_count; i++) {
@@ -135,7 +170,11 @@ int main(int argc, char **argv)
 		      .budget = {.boots = (unsigned)kx_json_int(b, "boots", 1000),
 				 .builds = (unsigned)kx_json_int(b, "builds", 200),
 				 .hours = kx_json_num(b, "hours", 12)}};
-	make_series(&c, &series, w);
+	const json_t *history = json_object_get(w, "history");
+	if (history)
+		make_history(&c, history);
+	else
+		make_series(&c, &series, w);
 	g_autofree char *cache = g_build_filename(argv[2], "cache", NULL);
 	EngineOptions o = {.results = argv[2],
 			   .cache = cache,
@@ -157,6 +196,9 @@ int main(int argc, char **argv)
 	int status = engine_run(&c, &o, &error);
 	if (error)
 		fprintf(stderr, "error %d: %s\n", error->code, error->message);
-	free_series(&c, &series);
+	if (history)
+		free_history(&c);
+	else
+		free_series(&c, &series);
 	return status;
 }

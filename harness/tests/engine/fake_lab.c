@@ -9,6 +9,7 @@
  *   cause [names]         all of them together have the effect (empty: nothing has)
  *   effect                cures or causes
  *   base_faults           default true with cures
+ *   faulty [names]        in place of all that: variants with one of these are faulty
  *   unbuildable [names]   variants with one of these do not compile
  *   hang, panic [names]   likewise
  *   drift                 {"from": N, "q": Q}: another q from trial N on
@@ -75,6 +76,8 @@ static double chance(const json_t *names, gint64 trial)
 
 static bool is_bad(const json_t *names)
 {
+	if (json_object_get(world, "faulty"))
+		return lists("faulty", names);
 	bool cures = g_strcmp0(kx_json_str(world, "effect"), "causes") != 0;
 	bool effect = has_all("cause", names);
 	return cures ? kx_json_bool(world, "base_faults", true) && !effect : effect;

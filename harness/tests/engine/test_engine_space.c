@@ -133,11 +133,97 @@ static void test_config(void **state)
 	assert_int_equal(v.verdict->members, 2);
 }
 
+/* A line of 32 commits, or one with a branch: 1–10, 11–20 on 10, 21–30 on 10 too, 31 merges 20
+ * and 30. */
+static void history(Lab *l, bool merge)
+{
+	g_autoptr(GString) all = g_string_new("[");
+	for (int i = 1; i <= 32; i++) {
+		if (merge && i == 31)
+			g_string_append(all, ", [20, 30]");
+		else
+			g_string_append_printf(all, "%s[%d]", i > 1 ? ", " : "",
+					       merge && i == 21 ? 10 : i - 1);
+	}
+	g_string_append(all, "]");
+	lab_set(l, "history", all->str);
+	lab_set(l, "fixtures", "[]");
+}
+
+/* Variants `from`…`to` are faulty. */
+static void faulty(Lab *l, int from, int to)
+{
+	g_autoptr(GString) all = g_string_new("[");
+	for (int i = from; i <= to; i++)
+		g_string_append_printf(all, "%s'%040x'", i > from ? ", " : "", i);
+	g_string_append(all, "]");
+	lab_set(l, "faulty", all->str);
+}
+
+static void check_commits(const LabView *v, unsigned answer)
+{
+	assert_string_equal(v->verdict->kind, "cause");
+	assert_int_equal(v->verdict->members, answer);
+	/* What was booted is the commit that the position says. */
+	for (guint i = 0; i < v->trials->len; i++) {
+		const StoreTrial *t = v->trials->pdata[i];
+		g_autofree char *kernel = NULL;
+		g_autofree char *want = g_strdup_printf("%040x", (unsigned)t->mask);
+		g_autoptr(json_t) request = request_of(t);
+		assert_true(
+			g_file_get_contents(kx_json_str(request, "kernel"), &kernel, NULL, NULL));
+		assert_non_null(strstr(kernel, want));
+	}
+}
+
+static void test_history(void **state)
+{
+	history(*state, false);
+	faulty(*state, 20, 32);
+	lab_set(*state, "effect", "'causes'");
+	lab_set(*state, "q", "0.6");
+	lab_set(*state, "unbuildable", "['000000000000000000000000000000000000000d']");
+	lab_set(*state, "hang", "['0000000000000000000000000000000000000007']");
+	g_auto(LabRun) r = lab_run(*state, NULL);
+	assert_int_equal(r.status, 0);
+	g_auto(LabView) v = lab_look(*state, "lab");
+	check_commits(&v, 20);
+	assert_non_null(strstr(r.out, "commit c20 (subject of 20) brought the fault"));
+	assert_int_equal(v.candidates->len, 32);
+	g_autoptr(json_t) lineage = store_document(v.store, v.run->id, "history", NULL);
+	assert_int_equal(json_array_size(json_object_get(lineage, "parents")), 32);
+}
+
+static void test_history_fixed(void **state)
+{
+	history(*state, false);
+	faulty(*state, 0, 5);
+	g_auto(LabRun) r = lab_run(*state, NULL);
+	assert_int_equal(r.status, 0);
+	g_auto(LabView) v = lab_look(*state, "lab");
+	check_commits(&v, 6);
+	assert_non_null(strstr(r.out, "commit c6 (subject of 6) fixed the fault"));
+}
+
+/* The culprit is on the second branch: 24–30 have it, 11–20 do not, the merge does. */
+static void test_history_merge(void **state)
+{
+	history(*state, true);
+	faulty(*state, 24, 32);
+	lab_set(*state, "effect", "'causes'");
+	g_auto(LabRun) r = lab_run(*state, NULL);
+	assert_int_equal(r.status, 0);
+	g_auto(LabView) v = lab_look(*state, "lab");
+	check_commits(&v, 24);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {EACH(test_mixture), EACH(test_parameters),
-					   EACH(test_unbuildable), EACH(test_config)};
+	const struct CMUnitTest tests[] = {EACH(test_mixture),	    EACH(test_parameters),
+					   EACH(test_unbuildable),  EACH(test_config),
+					   EACH(test_history),	    EACH(test_history_fixed),
+					   EACH(test_history_merge)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
