@@ -354,6 +354,13 @@ static int plan(const Campaign *c, Asked *a, const CommonOptions *common)
 	return all ? 0 : cmd_fail(error);
 }
 
+/* Importing a source or asking Kconfig takes minutes the first time. */
+static void on_expand(const char *step, gpointer user)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%s", step);
+}
+
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
@@ -373,7 +380,10 @@ static int run(int argc, char **argv)
 	GError *error = NULL;
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
 	kx_catch_signals();
-	if (!c || !expand_campaign(c, common.cache, common.sandbox, NULL, NULL, &error))
+	bool known = c && expand_campaign(c, common.cache, common.sandbox, on_expand, NULL, &error);
+	if (c && isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	if (!known)
 		return cmd_fail(error);
 	return plan(c, &a, &common);
 }

@@ -29,6 +29,7 @@ static Search *problem(const Lab *lab)
 		.told_q = c->told_q ? c->q : 0,
 		.told_e = c->told_q ? c->eps : 0,
 		.no_confirm = !c->confirm,
+		.quiet = true,
 		.seed = c->seed,
 	};
 	g_autoptr(GError) error = NULL;
@@ -61,6 +62,8 @@ static void carry_out(State *s, const SearchExperiment *e)
 		else
 			cleans++;
 	}
+	g_debug("%s: %#" G_GINT64_MODIFIER "x: %u faults, %u clean: %s",
+		search_purpose_name(e->purpose), e->variant, faults, cleans, e->reason);
 	search_observe(s->search, e->variant, faults, cleans, e->mode, e->clean_build);
 	s->costs.has_loaded = true;
 	s->costs.loaded = e->variant;
