@@ -5,11 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#define Q_ATOM_SHARE 0.20    /* prior: every boot of a faulty variant faults, or nearly so */
-#define Q_UNIFORM_SHARE 0.75 /* prior: anything */
-#define Q_LOG_SHARE 0.05     /* prior: anything, by magnitude */
-#define TOLD_E_MIN 1e-6	     /* nothing is certain, not even what was told */
-#define SUM_MIN 1e-250	     /* below it the quick sum has lost its digits */
+#define Q_ATOM_SHARE 0.08
+#define Q_UNIFORM_SHARE 0.87
+#define Q_LOG_SHARE 0.05 /* prior: anything, by magnitude */
+#define TOLD_E_MIN 1e-6	 /* nothing is certain, not even what was told */
+#define SUM_MIN 1e-250	 /* below it the quick sum has lost its digits */
 
 const guint search_batches[BATCHES] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96};
 

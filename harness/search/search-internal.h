@@ -122,7 +122,9 @@ struct Search {
 	guint n, n_h;
 	char **names;
 	SearchEffect effect;
-	double confidence, q_detect, told_q, told_e, prior_none, prior_empty;
+	double confidence;
+	double enough; /* posterior at which a cause is claimed (§5) */
+	double q_detect, told_q, told_e, prior_none, prior_empty;
 	SearchMode mode;
 	bool confirm, confirm_cold, confirm_clean;
 	guint max_confirm_boots;

@@ -8,6 +8,7 @@
 #define NEEDED_DISCOUNT 0.3
 #define SPORADIC_MAX 3 /* then a variant that never gave an outcome is given up */
 #define UNTESTABLE_MAX 0.98
+#define UNKNOWN_SHARE 0.5 /* of δ; the rest is for rates that the prior does not expect (§5) */
 #define PRIOR_NONE 0.03
 #define PRIOR_EMPTY 0.02
 
@@ -50,6 +51,7 @@ static void take(Search *s, const SearchProblem *p)
 	s->q_detect = p->q_detect != 0 ? p->q_detect : 0.05;
 	s->told_q = p->told_q;
 	s->told_e = p->told_e;
+	s->enough = s->told_q != 0 ? s->confidence : 1 - (1 - s->confidence) * UNKNOWN_SHARE;
 	if (s->told_q != 0)
 		s->q_detect = MIN(s->q_detect, s->told_q / 2);
 	s->prior_none = p->prior_none != 0 ? p->prior_none : PRIOR_NONE;

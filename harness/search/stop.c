@@ -140,7 +140,7 @@ static StopState decide(Search *s, SearchExperiment *e, SearchVerdict *v)
 		return state;
 	if (!cures && s->all_faults == 0 && silent_mass(s, true) >= s->confidence)
 		return claim_none(s, silent_mass(s, true), e, v);
-	if (s->leader.probability < s->confidence)
+	if (s->leader.probability < s->enough)
 		return STOP_SEARCH;
 	switch (s->leader.kind) {
 	case SEARCH_H_SET:
