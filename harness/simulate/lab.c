@@ -161,6 +161,11 @@ const SimCase *lab_case(const Lab *lab)
 	return lab->c;
 }
 
+const SimTruth *lab_truth(const Lab *lab)
+{
+	return lab->truth;
+}
+
 const SimGraph *lab_graph(const Lab *lab)
 {
 	return &lab->truth->graph;

@@ -69,6 +69,8 @@ bool lab_build(Lab *lab, SearchVariant v, bool clean_build);
 
 const SimCase *lab_case(const Lab *lab);
 const SimGraph *lab_graph(const Lab *lab);
+/* For a policy that knows the answer and only proves it. */
+const SimTruth *lab_truth(const Lab *lab);
 /* History and order: the last position of the line (0 is its start). */
 guint lab_length(const Lab *lab);
 /* Whether booting costs no build. */

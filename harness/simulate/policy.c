@@ -2,19 +2,9 @@
 #include "simulate/policy.h"
 
 const SimPolicy *const sim_policies[] = {
-	&sim_fixed_1,
-	&sim_fixed_10,
-	&sim_fixed_kstar,
-	&sim_syzkaller,
-	&sim_two_rates_95,
-	&sim_two_rates_99,
-	&sim_misses_only,
-	&sim_greedy_told,
-	&sim_ddmin,
-	&sim_probdd,
-	&sim_prefix,
-	&sim_kexsect,
-	NULL,
+	&sim_fixed_1,	   &sim_fixed_10,    &sim_fixed_kstar, &sim_syzkaller, &sim_two_rates_95,
+	&sim_two_rates_99, &sim_misses_only, &sim_greedy_told, &sim_ddmin,     &sim_probdd,
+	&sim_prefix,	   &sim_kexsect,     &sim_proof,       NULL,
 };
 
 const SimPolicy *sim_policy_find(const char *name)

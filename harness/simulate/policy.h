@@ -32,4 +32,4 @@ bool sim_policy_can(const SimPolicy *p, SimSpace space);
 
 extern const SimPolicy sim_fixed_1, sim_fixed_10, sim_fixed_kstar, sim_syzkaller, sim_two_rates_95,
 	sim_two_rates_99, sim_misses_only, sim_greedy_told, sim_ddmin, sim_probdd, sim_prefix,
-	sim_kexsect;
+	sim_kexsect, sim_proof;
