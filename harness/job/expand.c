@@ -5,9 +5,6 @@
 
 #include "kernel/kernel.h"
 
-/* A candidate of more settings than these is called by the first. */
-#define NAMED_SETTINGS 3
-
 typedef struct {
 	Campaign *campaign;
 	const char *cache;
@@ -64,17 +61,13 @@ static bool add_history(Expand *x, GError **error)
 
 static Candidate option_candidate(const Campaign *c, const KernelOption *from)
 {
-	g_auto(GStrv) settings = g_strsplit(from->text, " ", -1);
-	guint n = g_strv_length(settings);
-	bool many = n > NAMED_SETTINGS;
 	Candidate k = {
 		.kind = CANDIDATE_CONFIG,
-		.name = many ? g_strdup_printf("%s (+%u)", settings[0], n - 1)
-			     : g_strdup(from->text),
-		.title = many ? g_strdup(from->text) : NULL,
+		.name = g_strdup(from->name),
+		.title = g_strdup(from->title),
 		.text = g_strdup(from->text),
+		.weight = campaign_weight(c, from->name, (const char *const *)from->paths),
 	};
-	k.weight = campaign_weight(c, k.name, NULL);
 	for (guint i = 0; i < from->depends_count; i++)
 		k.depends |= (uint64_t)1 << from->depends[i];
 	return k;
