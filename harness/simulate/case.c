@@ -80,7 +80,9 @@ static void defaults(SimCase *c)
 	c->n = c->n ? c->n : s->n;
 	c->d = c->d ? c->d : s->d;
 	c->depends = c->depends < 0 ? s->depends : c->depends;
-	c->unbuildable = c->unbuildable < 0 ? s->unbuildable : c->unbuildable;
+	/* Nobody can say of a candidate that never builds that it has no effect. */
+	if (c->unbuildable < 0)
+		c->unbuildable = c->trouble == SIM_NO_CULPRIT ? 0 : s->unbuildable;
 	if (c->conflicts == G_MAXUINT)
 		c->conflicts = s->conflicts_per ? c->n / s->conflicts_per : 0;
 	c->build_s = c->build_s < 0 ? s->build_s : c->build_s;
