@@ -62,7 +62,7 @@ typedef struct {
 	 * what ordinary lines hold slows down the scan). Lines that follow an open record are
 	 * always looked at. */
 	const char *const *needles;
-	/* Not NULL: lines that hold this are this driver's alone. */
+	/* Not NULL: lines that hold this are this driver's alone; one of the needles is in each. */
 	const char *guard;
 	/* Functions whose "FN: N callbacks suppressed" counts faults of this driver. */
 	const char *const *limited;

@@ -4,6 +4,7 @@
  * their flags mean: AMD I/O Virtualization Technology Specification (48882), 2.5. */
 #include <string.h>
 
+#include "iommu/bytes.h"
 #include "iommu/driver.h"
 
 /* Seen without their head (second line of a pair, a line whose start was lost), only these. */
@@ -230,8 +231,8 @@ static uint64_t read_hex(const char *text, size_t len)
 {
 	uint64_t n = 0;
 	size_t i = len > 2 && text[0] == '0' && text[1] == 'x' ? 2 : 0;
-	for (; i < len && g_ascii_isxdigit(text[i]); i++)
-		n = n << 4 | (uint64_t)g_ascii_xdigit_value(text[i]);
+	for (; i < len && fault_hex_digit(text[i]) >= 0; i++)
+		n = n << 4 | (uint64_t)fault_hex_digit(text[i]);
 	return n;
 }
 

@@ -90,11 +90,7 @@ static bool decode(Fault *f, const FaultMatch *m, unsigned nth)
 
 const FaultDriver fault_driver_xen = {
 	.name = "xen",
-	.needles = (const char *const[]){"[VT-D]DMAR", "[VT-D][DMA", "[VT-D]INTR-REMAP",
-					 "Request device", "[fault reason", "IO_PAGE_FAULT",
-					 "ILLEGAL_DEV_TABLE", "_HARDWARE_ERROR", "_TABLE_HW_ERROR",
-					 "ILLEGAL_COMMAND", "IOTLB_INV_TIMEOUT",
-					 "INVALID_DEVICE_REQ", "INVALID_DEV_REQUEST", NULL},
+	.needles = (const char *const[]){"(XEN) ", NULL},
 	.guard = "(XEN)",
 	.patterns = patterns,
 	.pair = FAULT_PAIR_TIME,

@@ -4,13 +4,15 @@
 #include <archive.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
-#define BLOCK (256 * 1024)
+#define BLOCK (128 * 1024)
 #define MAGIC 6 /* bytes that tell a format */
 #define FOLLOW_US 100000
 #define IDLE_ROUNDS 5
@@ -96,6 +98,79 @@ static bool read_packed(Source *s, const char *name, FaultChunkFunc func, gpoint
 	return ok;
 }
 
+/* ---- plain files: mapped, which saves copying what is seldom looked at twice ---- */
+
+#define WINDOW (8 * 1024 * 1024)
+
+/* The window, for the handler below. */
+static struct {
+	char *at;
+	size_t len;
+	volatile sig_atomic_t truncated;
+} mapped;
+
+/* The file was truncated meanwhile: zeros stand for what is gone, and the reading ends. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+	(void)context;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *at = (char *)((size_t)info->si_addr & ~(page - 1));
+	size_t offset = (size_t)(at - mapped.at);
+	if (mapped.at && at >= mapped.at && offset < mapped.len &&
+	    mmap(at, mapped.len - offset, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != MAP_FAILED)
+		mapped.truncated = 1;
+	else
+		signal(signal_number, SIG_DFL); /* not ours */
+}
+
+/* False: cannot be mapped here. */
+static bool read_window(int fd, off_t at, size_t len, FaultChunkFunc func, gpointer user,
+			bool *more)
+{
+	char *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, at);
+	if (p == MAP_FAILED)
+		return false;
+	mapped.at = p;
+	mapped.len = len;
+	/* In pieces that stay in the cache: parts are looked at twice. */
+	for (size_t i = 0; *more && i < len && !mapped.truncated; i += BLOCK)
+		*more = func(p + i, MIN(BLOCK, len - i), user);
+	mapped.at = NULL;
+	munmap(p, len);
+	return true;
+}
+
+/* Reads from the start as far as whole windows go or mapping works; *ret_at: how far. */
+static void read_mapped(int fd, off_t size, FaultChunkFunc func, gpointer user, off_t *ret_at,
+			bool *more)
+{
+	struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO}, old;
+	sigaction(SIGBUS, &action, &old);
+	mapped.truncated = 0;
+	while (*more && !mapped.truncated && size - *ret_at >= WINDOW) {
+		(void)posix_fadvise(fd, *ret_at + WINDOW, WINDOW, POSIX_FADV_WILLNEED);
+		if (!read_window(fd, *ret_at, WINDOW, func, user, more))
+			break;
+		*ret_at += WINDOW;
+	}
+	sigaction(SIGBUS, &old, NULL);
+}
+
+/* The large part of a large file; the rest is read as from a pipe. */
+static bool read_large(int fd, size_t peeked, const char *block, FaultChunkFunc func, gpointer user)
+{
+	struct stat st;
+	off_t at = 0;
+	bool more = true;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    lseek(fd, 0, SEEK_CUR) != (off_t)peeked || st.st_size < WINDOW)
+		return func(block, peeked, user);
+	read_mapped(fd, st.st_size, func, user, &at, &more);
+	lseek(fd, at, SEEK_SET);
+	return more;
+}
+
 bool fault_input_read(int fd, const char *name, FaultChunkFunc func, gpointer user, GError **error)
 {
 	g_autofree char *block = g_malloc(BLOCK);
@@ -105,8 +180,9 @@ bool fault_input_read(int fd, const char *name, FaultChunkFunc func, gpointer us
 		Source s = {fd, block, (size_t)n};
 		return read_packed(&s, name, func, user, error);
 	}
-	while (n > 0 && func(block, (size_t)n, user))
-		n = read_some(fd, block, BLOCK, 1);
+	bool more = n > 0 && read_large(fd, (size_t)n, block, func, user);
+	while (more && (n = read_some(fd, block, BLOCK, 1)) > 0)
+		more = func(block, (size_t)n, user);
 	if (n < 0)
 		kx_set_errno(error, errno, "%s: cannot read", name);
 	return n >= 0;

@@ -86,7 +86,7 @@ static bool read_plain_stamp(FaultLine *l)
 		p++;
 	const char *number = p;
 	gint64 sec = 0;
-	for (; p < end && g_ascii_isdigit(*p); p++)
+	for (; p < end && p - number <= 10 && g_ascii_isdigit(*p); p++)
 		sec = sec * 10 + (*p - '0');
 	if (p == number || p - number > 10 || number - l->text > 9 || end - p < 10 || *p++ != '.')
 		return false;
@@ -100,7 +100,9 @@ static bool read_plain_stamp(FaultLine *l)
 		return false;
 	p += 2;
 	/* "[    1.234567] host kernel: text" of a journal */
-	if (memmem(p, MIN((size_t)(end - p), 96), "kernel", 6))
+	const char *space = memchr(p, ' ', MIN((size_t)(end - p), 72));
+	const char *word = space && end - space > 7 && memcmp(p, "kernel", 6) != 0 ? space + 1 : p;
+	if (end - word > 6 && memcmp(word, "kernel", 6) == 0)
 		return false;
 	l->time_us = sec * G_USEC_PER_SEC + us;
 	l->len = (size_t)(end - p);

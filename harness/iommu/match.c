@@ -164,7 +164,7 @@ static void take_text(char **field, const FaultMatch *m, FaultGroup group)
 	while (len && g_ascii_isspace(text[len - 1]))
 		len--;
 	g_free(*field);
-	*field = g_strndup(text, len);
+	*field = fault_dup(text, len);
 }
 
 static void take_number(gint64 *field, const FaultMatch *m, FaultGroup group, unsigned base)
@@ -190,7 +190,7 @@ static void take_groups(Fault *f, const FaultMatch *m)
 	if (address && len > 0 && len <= 16) {
 		uint64_t n = 0;
 		for (size_t i = 0; i < len; i++)
-			n = n << 4 | (uint64_t)g_ascii_xdigit_value(address[i]);
+			n = n << 4 | (uint64_t)fault_hex_digit(address[i]);
 		f->address = n;
 		f->has_address = true;
 	}
@@ -207,7 +207,7 @@ static void take_groups(Fault *f, const FaultMatch *m)
 static char *excerpt(const char *text, size_t len, size_t around)
 {
 	size_t from = around > MAX_RAW / 4 && len > MAX_RAW ? around - MAX_RAW / 4 : 0;
-	return g_strndup(text + from, MIN(len - from, MAX_RAW));
+	return fault_dup(text + from, MIN(len - from, MAX_RAW));
 }
 
 /* "[    1.234567] " inside the line, before `at`: of a message that was glued to another one. */
@@ -318,14 +318,25 @@ static void take_match(FaultParser *p, size_t d, size_t i, const FaultMatch *m, 
 
 /* ---- one line ---- */
 
-/* Where the pattern's plain text stands at or after `from`; the end of the line: nowhere. */
-static size_t find_need(const FaultPattern *pattern, const FaultLine *l, size_t from)
+/* For short lines this is quicker than memmem(). */
+static bool holds(const char *text, size_t len, const char *words)
 {
-	if (!pattern->need)
-		return from;
-	const char *at =
-		memmem(l->text + from, l->len - from, pattern->need, strlen(pattern->need));
-	return at ? (size_t)(at - l->text) : l->len;
+	size_t n = strlen(words);
+	for (const char *p = text, *end = text + len; (size_t)(end - p) >= n; p++) {
+		p = memchr(p, *words, (size_t)(end - p) - n + 1);
+		if (!p)
+			return false;
+		if (memcmp(p, words, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the pattern's plain text begins in [from, to) of the line. */
+static bool holds_need(const FaultPattern *pattern, const FaultLine *l, size_t from, size_t to)
+{
+	const char *need = pattern->need;
+	return !need || holds(l->text + from, MIN(l->len, to + strlen(need) - 1) - from, need);
 }
 
 /* All records of one driver in a line: serial lines can run into each other. */
@@ -339,11 +350,9 @@ static void read_driver(FaultParser *p, size_t d, const FaultLine *l, const char
 		size_t winner = SIZE_MAX;
 		for (size_t i = 0; p->regexes[d][i]; i++) {
 			FaultMatch m;
-			size_t at = find_need(&patterns[i], l, from);
-			if (at == l->len)
-				continue;
 			/* Texts that only come inside or behind the best match are its own. */
-			if (winner != SIZE_MAX && at >= best.start)
+			size_t to = winner == SIZE_MAX ? l->len : best.start;
+			if (to <= from || !holds_need(&patterns[i], l, from, to))
 				continue;
 			if (fault_regex_match(p->regexes[d][i], l->text, l->len, from, &m) &&
 			    (winner == SIZE_MAX || m.start < best.start)) {
@@ -405,8 +414,10 @@ void fault_match_line(FaultParser *p, const char *raw, size_t raw_len, FaultDriv
 	bool guarded = false;
 	for (size_t d = 0; d < FAULT_DRIVERS && !guarded; d++) {
 		const char *guard = fault_drivers[d]->guard;
-		guarded = guard && memmem(raw, raw_len, guard, strlen(guard));
-		if ((!guard || guarded) && hits >> d & 1)
+		if (!(hits >> d & 1))
+			continue;
+		guarded = guard && holds(raw, raw_len, guard);
+		if (!guard || guarded)
 			read_driver(p, d, &l, raw, raw_len);
 	}
 }

@@ -2,6 +2,7 @@
 /* parser.c cuts bytes into lines and finds those that matter; match.c makes records of them. */
 #pragma once
 
+#include "iommu/bytes.h"
 #include "iommu/driver.h"
 #include "iommu/fault.h"
 #include "iommu/line.h"

@@ -190,21 +190,23 @@ static bool reads_all(const FaultParser *p)
 	return p->open_count || p->range.from || p->range.to;
 }
 
-/* Drivers whose words stand in the line up to `end`, of which the first hit is known; notes the
- * markers on the way. */
+/* Drivers whose words stand in the line from `first` up to `end`; notes the markers on the way. */
 static FaultDriverSet collect_hits(FaultParser *p, const char *line, const FaultHit *first,
 				   const char *end)
 {
 	FaultDriverSet set = 0;
-	for (FaultHit hit = *first;;) {
-		set |= p->word_sets[hit.word];
-		if (p->word_marks[hit.word])
-			take_mark(p, p->word_marks[hit.word]);
-		else if (p->word_sets[hit.word] & FAULT_SET_INITCALL)
-			take_initcall(p, line, end);
-		if (!fault_prefilter_next(p->prefilter, hit.at + 1, end, &hit))
-			return set;
-	}
+	uint64_t found[2] = {0};
+	fault_prefilter_collect(p->prefilter, first->at, end, found);
+	for (unsigned i = 0; i < 2; i++)
+		for (; found[i]; found[i] &= found[i] - 1) {
+			unsigned word = i * 64 + (unsigned)__builtin_ctzll(found[i]);
+			set |= p->word_sets[word];
+			if (p->word_marks[word])
+				take_mark(p, p->word_marks[word]);
+			else if (p->word_sets[word] & FAULT_SET_INITCALL)
+				take_initcall(p, line, end);
+		}
+	return set;
 }
 
 /* `hit` NULL: no word is in the line, but a record waits. */

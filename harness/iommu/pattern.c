@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "iommu/bytes.h"
 #include "iommu/pattern.h"
 
 #include <string.h>
@@ -18,8 +19,26 @@ struct FaultRegex {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	uint64_t names;					 /* a bit for each name, see name_bit() */
 	unsigned groups[FAULT_GROUP_MAX][MAX_SAME_NAME]; /* numbers of each name; 0: no more */
 };
+
+/* Drivers ask for names that most of their patterns do not have. */
+static uint64_t name_bit(const char *name)
+{
+	return 1ull << (((unsigned)name[0] * 7 + (unsigned)strlen(name)) & 63);
+}
+
+static void find_names(FaultRegex *r)
+{
+	uint32_t count, size;
+	PCRE2_SPTR table;
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMECOUNT, &count);
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMETABLE, &table);
+	for (uint32_t i = 0; i < count; i++)
+		r->names |= name_bit((const char *)table + i * size + 2);
+}
 
 static void find_groups(FaultRegex *r)
 {
@@ -57,6 +76,7 @@ FaultRegex *fault_regex_new(const char *pattern, GError **error)
 	r->data = pcre2_match_data_create_from_pattern(code, NULL);
 	r->context = pcre2_match_context_create(NULL);
 	pcre2_set_match_limit(r->context, MATCH_LIMIT);
+	find_names(r);
 	find_groups(r);
 	return r;
 }
@@ -85,6 +105,8 @@ void fault_regex_free(FaultRegex *r)
 const char *fault_match_group(const FaultMatch *m, const char *name, size_t *ret_len)
 {
 	PCRE2_SPTR first, last;
+	if (!(m->regex->names & name_bit(name)))
+		return NULL;
 	int width = pcre2_substring_nametable_scan(m->regex->code, (PCRE2_SPTR)name, &first, &last);
 	if (width <= 0)
 		return NULL;
@@ -120,7 +142,7 @@ bool fault_read_number(const char *text, size_t len, unsigned base, gint64 *ret)
 	if (!len)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int digit = g_ascii_xdigit_value(text[i]);
+		int digit = fault_hex_digit(text[i]);
 		if (digit < 0 || (unsigned)digit >= base ||
 		    n > ((guint64)G_MAXINT64 - (guint64)digit) / base)
 			return false;

@@ -17,11 +17,18 @@ typedef struct {
 /* `words` (NULL-terminated, each at least 4 bytes, at most 128 of them) must live as long as the
  * prefilter. */
 FaultPrefilter *fault_prefilter_new(const char *const *words);
+/* The ways to do it; the best that this processor can is chosen. */
+typedef enum {
+	FAULT_PREFILTER_SCALAR,
+	FAULT_PREFILTER_AVX2,
+	FAULT_PREFILTER_AVX512,
+	FAULT_PREFILTER_MAX,
+} FaultPrefilterMethod;
+/* With one of them, for tests; NULL when this processor cannot. */
+FaultPrefilter *fault_prefilter_new_as(const char *const *words, FaultPrefilterMethod method);
 /* The first word that lies between `p` and `end`. */
 bool fault_prefilter_next(const FaultPrefilter *f, const char *p, const char *end, FaultHit *ret);
+/* All words that lie in [p, end): sets their bits in `found`. */
+void fault_prefilter_collect(const FaultPrefilter *f, const char *p, const char *end,
+			     uint64_t found[2]);
 void fault_prefilter_free(FaultPrefilter *f);
-
-/* Newlines in [from, to). */
-uint64_t fault_count_lines(const char *from, const char *to);
-/* A byte in [from, to) that a terminal would not print as it is: below 0x20 but tab, or 0x7f. */
-bool fault_has_control(const char *from, const char *to);

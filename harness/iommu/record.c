@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "iommu/bytes.h"
 #include "iommu/fault.h"
 
 static const char *const access_names[FAULT_ACCESS_MAX] = {"unknown", "read", "write", "exec",
@@ -44,11 +45,11 @@ static long take_hex(const char **p, const char *end, long max)
 	const char *s = *p;
 	if (end - s > 1 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
 		s += 2;
-	if (s == end || !g_ascii_isxdigit(*s))
+	if (s == end || fault_hex_digit(*s) < 0)
 		return -1;
 	long n = 0;
-	for (; s < end && g_ascii_isxdigit(*s); s++) {
-		n = n * 16 + g_ascii_xdigit_value(*s);
+	for (; s < end && fault_hex_digit(*s) >= 0; s++) {
+		n = n * 16 + fault_hex_digit(*s);
 		if (n > max)
 			return -1;
 	}
@@ -147,7 +148,7 @@ char *fault_make_signature(const Fault *f)
 	} else {
 		*p++ = '-';
 	}
-	return g_strndup(text, (gsize)(p - text));
+	return fault_dup(text, (gsize)(p - text));
 }
 
 Fault *fault_copy(const Fault *f)

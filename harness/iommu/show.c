@@ -3,151 +3,186 @@
 
 #include <string.h>
 
+#include "iommu/bytes.h"
+
+/* More than the keys and numbers between two texts of a record take. */
+#define ROOM 512
+
 #define RED "\033[31m"
 #define YELLOW "\033[33m"
 #define CYAN "\033[36m"
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 
-static void append_hex(GString *out, uint64_t n)
+/* Writes behind the text; grow() made room. */
+typedef struct {
+	GString *out;
+	char *p;
+} Writer;
+
+static void grow(Writer *w, size_t need)
 {
-	char digits[16];
-	int i = 16;
-	do
-		digits[--i] = "0123456789abcdef"[n & 15];
-	while (n >>= 4);
-	g_string_append_len(out, "0x", 2);
-	g_string_append_len(out, digits + i, 16 - i);
+	size_t used = (size_t)(w->p - w->out->str);
+	if (used + need < w->out->allocated_len)
+		return;
+	w->out->len = used;
+	w->out->str[used] = '\0';
+	g_string_set_size(w->out, used + need);
+	w->p = w->out->str + used;
 }
 
-static void append_number(GString *out, uint64_t n)
+static void put(Writer *w, const char *text, size_t len)
+{
+	memcpy(w->p, text, len);
+	w->p += len;
+}
+
+#define PUT(w, text) put(w, text, sizeof(text) - 1)
+
+static void put_hex(Writer *w, uint64_t n)
+{
+	unsigned digits = n ? (67 - (unsigned)__builtin_clzll(n)) / 4 : 1;
+	PUT(w, "0x");
+	while (digits--)
+		*w->p++ = "0123456789abcdef"[n >> 4 * digits & 15];
+}
+
+static void put_number(Writer *w, uint64_t n)
 {
 	char digits[20];
-	int i = 20;
+	size_t i = sizeof(digits);
 	do
 		digits[--i] = (char)('0' + n % 10);
 	while (n /= 10);
-	g_string_append_len(out, digits + i, 20 - i);
+	put(w, digits + i, sizeof(digits) - i);
 }
 
-/* Bytes that mean nothing to a JSON string, in runs. */
-static bool is_plain(unsigned char c)
-{
-	return c >= 0x20 && c != '"' && c != '\\' && c < 0x7f;
-}
-
-static void append_escaped(GString *out, const char *text)
+static void put_escaped(Writer *w, const char *text)
 {
 	g_autofree char *valid = NULL;
-	const char *p = text;
-	while (is_plain((unsigned char)*p))
-		p++;
-	if (!*p) { /* almost always */
-		g_string_append_len(out, text, p - text);
+	size_t len = strlen(text);
+	grow(w, len + ROOM);
+	if (!fault_has_special(text, text + len)) { /* almost always */
+		put(w, text, len);
 		return;
 	}
 	if (!g_utf8_validate(text, -1, NULL))
 		text = valid = g_utf8_make_valid(text, -1);
-	for (p = text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-		if (is_plain(c) || c >= 0x80)
-			g_string_append_c(out, *p);
-		else if (c == '"' || c == '\\')
-			g_string_append_printf(out, "\\%c", c);
-		else if (c == '\n')
-			g_string_append(out, "\\n");
-		else
-			g_string_append_printf(out, "\\u%04x", c);
+	grow(w, 6 * strlen(text) + ROOM);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c == '\n') {
+			PUT(w, "\\n");
+		} else if (c < 0x20 || c == 0x7f) {
+			w->p += g_snprintf(w->p, 7, "\\u%04x", c);
+		} else {
+			if (c == '"' || c == '\\')
+				*w->p++ = '\\';
+			*w->p++ = (char)c;
+		}
 	}
 }
 
-#define KEY(key) g_string_append_len(out, "," key, sizeof("," key) - 1)
-
-static void append_string(GString *out, const char *text)
+static void put_string(Writer *w, const char *text)
 {
 	if (!text) {
-		g_string_append_len(out, "null", 4);
+		PUT(w, "null");
 		return;
 	}
-	g_string_append_c(out, '"');
-	append_escaped(out, text);
-	g_string_append_c(out, '"');
+	*w->p++ = '"';
+	put_escaped(w, text);
+	*w->p++ = '"';
 }
 
-static void append_hex_or_null(GString *out, bool known, uint64_t n)
+static void put_hex_or_null(Writer *w, bool known, uint64_t n)
 {
 	if (!known) {
-		g_string_append_len(out, "null", 4);
+		PUT(w, "null");
 		return;
 	}
-	g_string_append_c(out, '"');
-	append_hex(out, n);
-	g_string_append_c(out, '"');
+	*w->p++ = '"';
+	put_hex(w, n);
+	*w->p++ = '"';
 }
 
-static void append_number_or_null(GString *out, gint64 n)
+static void put_number_or_null(Writer *w, gint64 n)
 {
 	if (n < 0)
-		g_string_append_len(out, "null", 4);
+		PUT(w, "null");
 	else
-		append_number(out, (uint64_t)n);
+		put_number(w, (uint64_t)n);
 }
 
+static void put_window(Writer *w, const Fault *f)
+{
+	if (!f->initcall) {
+		put_string(w, f->window);
+		return;
+	}
+	*w->p++ = '"';
+	put_escaped(w, f->window ? f->window : "");
+	*w->p++ = '/';
+	put_escaped(w, f->initcall);
+	*w->p++ = '"';
+}
+
+/* put_escaped() leaves room for the keys and numbers of a few members. */
 void fault_append_json(GString *out, const Fault *f)
 {
-	g_string_append_len(out, "{\"driver\":", 10);
-	append_string(out, f->driver);
-	KEY("\"event\":");
-	append_string(out, f->event);
-	KEY("\"device\":");
-	append_string(out, f->device);
-	KEY("\"access\":");
-	append_string(out, fault_access_name(f->access));
-	KEY("\"address\":");
-	append_hex_or_null(out, f->has_address, f->address);
-	KEY("\"domain\":");
-	append_number_or_null(out, f->domain);
-	KEY("\"pasid\":");
-	append_number_or_null(out, f->pasid);
-	KEY("\"flags\":");
-	append_hex_or_null(out, f->flags >= 0, (uint64_t)f->flags);
-	KEY("\"reason\":");
-	append_string(out, f->reason);
-	KEY("\"time\":");
-	append_number_or_null(out, f->time_us);
-	KEY("\"line\":");
-	append_number(out, f->line);
-	KEY("\"window\":");
-	if (f->initcall) {
-		g_string_append_c(out, '"');
-		append_escaped(out, f->window ? f->window : "");
-		g_string_append_c(out, '/');
-		append_escaped(out, f->initcall);
-		g_string_append_c(out, '"');
-	} else {
-		append_string(out, f->window);
-	}
-	KEY("\"region\":");
-	append_string(out, f->region);
-	KEY("\"raw\":");
-	append_string(out, f->raw);
-	KEY("\"suppressed\":");
-	append_number(out, f->suppressed);
-	g_string_append_len(out, "}\n", 2);
+	Writer w = {out, out->str + out->len};
+	grow(&w, ROOM);
+	PUT(&w, "{\"driver\":");
+	put_string(&w, f->driver);
+	PUT(&w, ",\"event\":");
+	put_string(&w, f->event);
+	PUT(&w, ",\"device\":");
+	put_string(&w, f->device);
+	PUT(&w, ",\"access\":");
+	put_string(&w, fault_access_name(f->access));
+	PUT(&w, ",\"address\":");
+	put_hex_or_null(&w, f->has_address, f->address);
+	PUT(&w, ",\"domain\":");
+	put_number_or_null(&w, f->domain);
+	PUT(&w, ",\"pasid\":");
+	put_number_or_null(&w, f->pasid);
+	PUT(&w, ",\"flags\":");
+	put_hex_or_null(&w, f->flags >= 0, (uint64_t)f->flags);
+	PUT(&w, ",\"reason\":");
+	put_string(&w, f->reason);
+	grow(&w, ROOM);
+	PUT(&w, ",\"time\":");
+	put_number_or_null(&w, f->time_us);
+	PUT(&w, ",\"line\":");
+	put_number(&w, f->line);
+	PUT(&w, ",\"window\":");
+	put_window(&w, f);
+	PUT(&w, ",\"region\":");
+	put_string(&w, f->region);
+	PUT(&w, ",\"raw\":");
+	put_string(&w, f->raw);
+	grow(&w, ROOM);
+	PUT(&w, ",\"suppressed\":");
+	put_number(&w, f->suppressed);
+	PUT(&w, "}\n");
+	out->len = (gsize)(w.p - out->str);
+	out->str[out->len] = '\0';
+}
+
+static void append_hex(GString *out, uint64_t n)
+{
+	g_string_append_printf(out, "0x%llx", (unsigned long long)n);
 }
 
 static void append_safe(GString *out, const char *text)
 {
 	g_autofree char *valid = NULL;
-	const char *p = text;
-	while ((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f)
-		p++;
-	if (!*p) {
-		g_string_append_len(out, text, p - text);
+	size_t len = strlen(text);
+	if (!fault_has_special(text, text + len)) {
+		g_string_append_len(out, text, (gssize)len);
 		return;
 	}
 	valid = g_utf8_make_valid(text, -1);
-	for (p = valid; *p; p = g_utf8_next_char(p)) {
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 		g_string_append_unichar(out, g_unichar_iscntrl(c) ? ' ' : c);
 	}
@@ -207,8 +242,7 @@ void fault_append_text(GString *out, const Fault *f, bool colour)
 		g_string_append(out, PLAIN);
 	if (f->suppressed) {
 		g_string_append(out, strcmp(f->event, "OVERFLOW") == 0 ? " at least " : " ");
-		append_number(out, f->suppressed);
-		g_string_append(out, " not printed");
+		g_string_append_printf(out, "%" G_GUINT64_FORMAT " not printed", f->suppressed);
 	}
 	if (f->reason && *f->reason) {
 		g_string_append(out, ": ");
