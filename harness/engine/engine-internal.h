@@ -153,7 +153,8 @@ void engine_schedule(Engine *e, double delay_s);
 void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what);
 void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
 
-/* space.c: "a + b", "no candidate" for 0; of a history the commit and its subject; new string */
+/* space.c: "a + b", of many the first and "+ 9 more", "no candidate" for 0; of a history the commit
+ * and its subject; new string */
 char *engine_set_name(const Engine *e, SearchMask mask);
 json_t *engine_names_of(const Engine *e, SearchMask mask);
 char *engine_commit_name(const Candidate *k);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #define BIT(i) ((uint64_t)1 << (i))
+#define NAMED 8 /* members of a set that a line of text names */
 
 /* ---- names ---- */
 
@@ -24,10 +25,16 @@ char *engine_set_name(const Engine *e, SearchMask mask)
 		       : mask <= c->candidates_count ? engine_commit_name(&c->candidates[mask - 1])
 						     : g_strdup("?");
 	GString *s = g_string_new(NULL);
-	for (unsigned i = 0; i < c->candidates_count; i++)
-		if (mask & BIT(i))
-			g_string_append_printf(s, "%s%s", s->len ? " + " : "",
-					       c->candidates[i].name);
+	unsigned all = (unsigned)__builtin_popcountll(mask), told = 0;
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		if (!(mask & BIT(i)))
+			continue;
+		if (told == NAMED && all > NAMED + 1) {
+			g_string_append_printf(s, " + %u more", all - told);
+			break;
+		}
+		g_string_append_printf(s, "%s%s", told++ ? " + " : "", c->candidates[i].name);
+	}
 	if (!s->len)
 		g_string_append(s, "no candidate");
 	return g_string_free(s, FALSE);

@@ -13,7 +13,7 @@
 typedef struct {
 	Engine e;
 	Campaign campaign;
-	Candidate candidates[3];
+	Candidate candidates[12];
 	Lab *lab;
 } Fixture;
 
@@ -25,7 +25,9 @@ static int setup(void **state)
 	f->candidates[1].name = (char *)"b";
 	f->candidates[2].name = (char *)"c";
 	f->campaign.candidates = f->candidates;
-	f->campaign.candidates_count = 3;
+	for (int i = 3; i < 12; i++)
+		f->candidates[i].name = (char *)"x";
+	f->campaign.candidates_count = 12;
 	f->e.campaign = &f->campaign;
 	f->e.began_us = g_get_monotonic_time();
 	f->e.history = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -144,6 +146,10 @@ static void test_words(void **state)
 	Fixture *f = *state;
 	g_autofree char *two = engine_set_name(&f->e, 5);
 	assert_string_equal(two, "a + c");
+	g_autofree char *many = engine_set_name(&f->e, 0xfff);
+	assert_string_equal(many, "a + b + c + x + x + x + x + x + 4 more");
+	g_autofree char *nine = engine_set_name(&f->e, 0x1ff);
+	assert_string_equal(nine, "a + b + c + x + x + x + x + x + x");
 	g_autofree char *nothing = engine_set_name(&f->e, 0);
 	assert_string_equal(nothing, "no candidate");
 	SearchHypothesis none = {.kind = SEARCH_H_NONE};
