@@ -59,14 +59,16 @@ static bool add_history(Expand *x, GError **error)
 
 /* ---- two configurations ---- */
 
+/* One setting is called what it is, "USB_PCI=y"; more of them by the name that they were given. */
 static Candidate option_candidate(const Campaign *c, const KernelOption *from)
 {
+	const char *name = strpbrk(from->text, " \"") ? from->name : from->text;
 	Candidate k = {
 		.kind = CANDIDATE_CONFIG,
-		.name = g_strdup(from->name),
+		.name = g_strdup(name),
 		.title = g_strdup(from->title),
 		.text = g_strdup(from->text),
-		.weight = campaign_weight(c, from->name, (const char *const *)from->paths),
+		.weight = campaign_weight(c, name, (const char *const *)from->paths),
 	};
 	for (guint i = 0; i < from->depends_count; i++)
 		k.depends |= (uint64_t)1 << from->depends[i];
