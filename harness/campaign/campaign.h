@@ -221,10 +221,11 @@ typedef struct {
 	char *good, *bad; /* .config files; after loading: absolute paths */
 } CampaignConfig;
 
-/* Key `history`: either from and to, or series. */
+/* Key `history`: from and to, or series and perhaps a part of it. */
 typedef struct {
 	char *from, *to;   /* revisions in the repository of the base: `to` and its ancestors
-			      without those of `from` */
+			      without those of `from`; with `series` names of its patches, the
+			      last one that is not suspected, and the end of the range */
 	int first_parent;  /* only the first parent of a merge is followed */
 	char *series_name; /* key series: its patches, one after the other on the base */
 	Series *series;	   /* not in the file */
