@@ -8,10 +8,11 @@
  * on. What a run leaves in <results>/campaigns/<slug>/:
  *
  *   lock          held while somebody works on the run; holds the pid
- *   requests/     000017-boot.json (what the job got), 000017-plan.json (why: "why" is
- * StoreTrial.plan), 0003-build.json trials/       000017/: the evidence of one trial jobs.log what
- * the jobs said to people job           pid of the present job, to end one that a killed engine
- * left
+ *   requests/     000017-boot.json (what the job got), 0003-build.json
+ *                 000017-plan.json (why; its "why" is StoreTrial.plan)
+ *   trials/       000017/: the evidence of one trial
+ *   jobs.log      what the jobs said to people
+ *   job           pid of the present job, to end one that a killed engine left
  *
  * Snapshot of the campaign in StoreCampaign.config:
  *   {"file", "base": {"name", "title", "recipe"}, "series", "fragments": [], "fixtures": [],
