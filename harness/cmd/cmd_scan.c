@@ -70,10 +70,13 @@ static void take(const Fault *f, gpointer user)
 		if (fault_regions_find(s->regions, placed))
 			f = placed;
 	}
-	fault_summary_add(s->summary, f);
 	if (s->json) {
+		fault_summary_count(s->summary, f);
 		fault_append_json(s->out, f);
-	} else if (!s->summary_only) {
+	} else {
+		fault_summary_add(s->summary, f);
+	}
+	if (!s->json && !s->summary_only) {
 		if (s->many)
 			g_string_append_printf(s->out, "%s:", s->name);
 		g_string_append_printf(s->out, "%" G_GUINT64_FORMAT ": ", f->line);

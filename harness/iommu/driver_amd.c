@@ -170,50 +170,71 @@ static void add_flag_words(GString *s, const FlagWord *words, size_t count, gint
 
 static int find_event(const char *name)
 {
+	if (strcmp(name, events[PAGE_FAULT].name) == 0) /* almost always */
+		return PAGE_FAULT;
 	for (size_t i = 0; i < G_N_ELEMENTS(events); i++)
-		if (strcmp(events[i].name, name) == 0)
+		if (events[i].name[0] == name[0] && strcmp(events[i].name, name) == 0)
 			return (int)i;
 	return -1;
 }
 
-/* What event and flags say, with the section. */
-static void explain(Fault *f, int event)
+/* What event and flags say, with the section; NULL: nothing. Caller frees. */
+static char *words_of(int event, gint64 flags)
 {
 	GString *words = g_string_sized_new(160);
 	if (events[event].words)
 		g_string_append(words, events[event].words);
 	switch (event) {
 	case ILLEGAL_ENTRY:
-		if (f->flags >= 0)
-			add_flag_words(words, entry_words, G_N_ELEMENTS(entry_words), f->flags);
+		if (flags >= 0)
+			add_flag_words(words, entry_words, G_N_ELEMENTS(entry_words), flags);
 		break;
 	case PAGE_FAULT:
 	case RMP_FAULT:
-		if (f->flags >= 0)
-			add_flag_words(words, fault_words, G_N_ELEMENTS(fault_words), f->flags);
+		if (flags >= 0)
+			add_flag_words(words, fault_words, G_N_ELEMENTS(fault_words), flags);
 		break;
 	case DEVICE_TABLE:
 	case PAGE_TABLE:
 	case COMMAND_HARDWARE:
-		if (f->flags >= 0 && f->flags >> 9 & 3)
-			fault_add_words(words, hardware_types[f->flags >> 9 & 3]);
+		if (flags >= 0 && flags >> 9 & 3)
+			fault_add_words(words, hardware_types[flags >> 9 & 3]);
 		break;
 	case DEVICE_REQUEST:
-		if (f->flags >= 0)
-			fault_add_words(words, request_types[f->flags >> 9 & 7]);
+		if (flags >= 0)
+			fault_add_words(words, request_types[flags >> 9 & 7]);
 		break;
 	default:
 		break;
 	}
 	if (!words->len) {
 		g_string_free(words, TRUE);
-		return;
+		return NULL;
 	}
 	g_string_append(words, " [AMD 48882, ");
 	g_string_append(words, events[event].section);
 	g_string_append_c(words, ']');
-	g_free(f->reason);
-	f->reason = g_string_free(words, FALSE);
+	return g_string_free(words, FALSE);
+}
+
+/* In a flood there are few different ones: their words are kept. */
+static void explain(Fault *f, int event)
+{
+	static _Thread_local struct {
+		char words[160];
+		int event; /* plus one */
+		gint64 flags;
+	} known[64];
+	unsigned slot =
+		((unsigned)event * 31 + (unsigned)(f->flags >> 4) * 5 + (unsigned)f->flags) % 64;
+	if (known[slot].event != event + 1 || known[slot].flags != f->flags) {
+		g_autofree char *words = words_of(event, f->flags);
+		g_strlcpy(known[slot].words, words ? words : "", sizeof(known[slot].words));
+		known[slot].event = event + 1;
+		known[slot].flags = f->flags;
+	}
+	if (*known[slot].words)
+		fault_set_text(&f->reason, known[slot].words);
 }
 
 static bool key_is(const char *key, size_t len, const char *name)

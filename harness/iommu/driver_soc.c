@@ -55,7 +55,7 @@ static const FaultPattern patterns[] = {
 	 FAULT_STEP_MORE, NAMED("msm", "FAR ")},
 	/* drivers/memory/tegra/mc.c (3.18 and later) */
 	{MASTER ": (?<secure>secure |)(?<access>read|write) @0x(?<address>[0-9a-f]{1,16}): "
-		"(?<reason>[^\n]{1,80})",
+		"(?<reason>[^\\n]{1,80})",
 	 "EMEM_FAULT", FAULT_KIND_FAULT, FAULT_STEP_WHOLE, NAMED("tegra-mc", " @0x")},
 	{NULL},
 };

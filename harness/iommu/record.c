@@ -61,11 +61,8 @@ static long take_hex(const char **p, const char *end, long max)
 static char *put_hex(char *to, unsigned long n, unsigned digits)
 {
 	static const char hex[] = "0123456789abcdef";
-	for (unsigned wide = sizeof(n) * 2; wide > digits; wide--)
-		if (n >> 4 * (wide - 1)) {
-			digits = wide;
-			break;
-		}
+	if (n)
+		digits = MAX(digits, (67 - (unsigned)__builtin_clzl(n)) / 4);
 	while (digits--)
 		*to++ = hex[n >> 4 * digits & 15];
 	return to;

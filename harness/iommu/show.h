@@ -19,6 +19,8 @@ void fault_append_json(GString *out, const Fault *f);
 typedef struct FaultSummary FaultSummary;
 FaultSummary *fault_summary_new(void);
 void fault_summary_add(FaultSummary *s, const Fault *f);
+/* Only for the totals, which costs less. */
+void fault_summary_count(FaultSummary *s, const Fault *f);
 /* A table, most frequent first, at most 100 rows; empty when there was nothing. Caller frees. */
 char *fault_summary_text(const FaultSummary *s, bool colour);
 /* Faults, the IOMMUs' own errors, and faults that were not printed. */

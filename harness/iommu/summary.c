@@ -6,6 +6,7 @@
 #define MAX_ROWS 100
 /* A flood of devices that do not exist may not fill the memory. */
 #define MAX_KEPT 10000
+#define RECENT 256
 
 typedef struct {
 	char *device, *window; /* NULL: unknown */
@@ -18,8 +19,8 @@ typedef struct {
 } Row;
 
 struct FaultSummary {
-	GHashTable *rows; /* set of Row */
-	Row *last;
+	GHashTable *rows;    /* set of Row */
+	Row *recent[RECENT]; /* by the end of the device's name */
 	FaultTotals totals;
 };
 
@@ -62,11 +63,22 @@ void fault_summary_free(FaultSummary *s)
 	g_free(s);
 }
 
+/* "0000:00:1f.2": the last four characters differ most. */
+static unsigned recent_slot(const char *device)
+{
+	size_t n = device ? strlen(device) : 0;
+	uint32_t end = 0;
+	if (n >= 4)
+		memcpy(&end, device + n - 4, 4);
+	return end * 0x9e3779b1u >> 24;
+}
+
 static Row *find_row(FaultSummary *s, const Fault *f)
 {
 	Row key = {.device = f->device, .window = f->window, .driver = f->driver};
-	if (s->last && row_equal(s->last, &key))
-		return s->last;
+	Row **recent = &s->recent[recent_slot(f->device)];
+	if (*recent && row_equal(*recent, &key))
+		return *recent;
 	Row *r = g_hash_table_lookup(s->rows, &key);
 	if (!r && g_hash_table_size(s->rows) < MAX_KEPT) {
 		r = g_new0(Row, 1);
@@ -78,16 +90,21 @@ static Row *find_row(FaultSummary *s, const Fault *f)
 		r->order = g_hash_table_size(s->rows);
 		g_hash_table_add(s->rows, r);
 	}
-	s->last = r;
+	*recent = r;
 	return r;
 }
 
-void fault_summary_add(FaultSummary *s, const Fault *f)
+void fault_summary_count(FaultSummary *s, const Fault *f)
 {
 	s->totals.records++;
 	s->totals.faults += f->kind == FAULT_KIND_FAULT;
 	s->totals.errors += f->kind == FAULT_KIND_ERROR;
 	s->totals.suppressed += f->suppressed;
+}
+
+void fault_summary_add(FaultSummary *s, const Fault *f)
+{
+	fault_summary_count(s, f);
 	Row *r = find_row(s, f);
 	if (!r)
 		return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What scripts/bench/scan measures on: scan_archive MIB EVERY writes a console archive of that size
  * in which one line of EVERY is a fault (0: none) to standard output; scan_archive words writes the
- * words that the drivers' prefilter looks for, one a line. */
+ * words that the drivers' prefilter looks for, one a line; scan_archive patterns the drivers'
+ * patterns. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,13 @@ static int put_fault(unsigned form)
 	}
 }
 
+static void write_patterns(void)
+{
+	for (size_t d = 0; d < FAULT_DRIVERS; d++)
+		for (const FaultPattern *f = fault_drivers[d]->patterns; f->pattern; f++)
+			puts(f->pattern);
+}
+
 static void write_words(void)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -195,6 +203,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "words") == 0) {
 		write_words();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "patterns") == 0) {
+		write_patterns();
 		return 0;
 	}
 	if (argc != 3)
