@@ -10,6 +10,7 @@
 #define DRIFT_SHARE 0.5
 #define SANE_FACTOR 10 /* boots, in bounds; then a search is lost */
 #define SANE_LEAST 3000
+#define SANE_BUILDS 500
 
 typedef struct {
 	SearchVariant variant;
@@ -186,7 +187,8 @@ bool lab_is_built(const Lab *lab, SearchVariant v)
 
 bool lab_is_spent(const Lab *lab)
 {
-	return lab->counts.boots >= lab->most_boots;
+	return lab->counts.boots >= lab->most_boots ||
+	       lab->counts.builds >= SANE_BUILDS + 10 * lab->c->n;
 }
 
 guint lab_boots_left(const Lab *lab)

@@ -75,7 +75,7 @@ const SimTruth *lab_truth(const Lab *lab);
 guint lab_length(const Lab *lab);
 /* Whether booting costs no build. */
 bool lab_is_built(const Lab *lab, SearchVariant v);
-/* More boots than any sane search needs were made: give up. */
+/* More boots or builds than any sane search needs were made: give up. */
 bool lab_is_spent(const Lab *lab);
 guint lab_boots_left(const Lab *lab);
 /* For decisions by lot; each policy sees the same numbers. */
