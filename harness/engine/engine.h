@@ -18,7 +18,7 @@
  *   {"file", "base": {"name", "title", "recipe"}, "series", "fragments": [], "fixtures": [],
  *    "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline"}],
  *    "oracle": {"name", "title", "file", "window": {"from", "to"}, "devices": [], "addresses": []},
- *    "cmdline", "mode", "confidence", "seed", "max_culprits",
+ *    "cmdline", "mode", "confidence", "seed", "max_culprits", "config_file" (of two .config files),
  *    "budget": {"boots", "hours", "builds"}}
  * Document "matrix" (EngineOptions.matrix and what the series declares):
  *   {"source": "computed" or "declared", "names": [], "alone": [], "pairs": [],

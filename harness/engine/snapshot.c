@@ -64,6 +64,9 @@ json_t *engine_snapshot(const Campaign *c)
 		"seed", (json_int_t)c->search.seed, "max_culprits", (int)c->search.max_culprits,
 		"budget", "boots", (int)c->budget.boots, "hours", c->budget.hours, "builds",
 		(int)c->budget.builds);
+	const char *from, *to;
+	if (campaign_config_pair(c, &from, &to))
+		json_object_set_new(rest, "config_file", kx_json_text(from));
 	json_object_update(out, rest);
 	json_decref(rest);
 	return out;

@@ -110,6 +110,12 @@ static json_t *apply(const Model *m)
 		json_array_append_new(out, model_text(command));
 	}
 	append_fixtures(m, out);
+	const char *config = kx_json_str(m->run->config, "config_file");
+	if (config) {
+		g_autofree char *copy = model_command("cp", config);
+		g_autofree char *command = g_strconcat(copy, " .config", NULL);
+		json_array_append_new(out, model_text(command));
+	}
 	for (guint i = 0; !history && i < m->candidates->len && i < 64; i++) {
 		const StoreCandidate *c = m->candidates->pdata[i];
 		if (!(mask >> i & 1))

@@ -65,6 +65,8 @@ static void begin(Made *m, const char *effect, const Suspect *suspects, unsigned
 	m->run->effect = g_strdup(effect);
 	m->run->state_reason = g_strdup("");
 	m->run->config = json_pack("{s:s}", "mode", "kexec");
+	if (strcmp(suspects[n - 1].kind, "config") == 0)
+		json_object_set_new(m->run->config, "config_file", json_string("/k/bad.config"));
 	assert_true(store_add_campaign(m->store, m->run, all, NULL));
 	m->sitting = store_begin_sitting(m->store, m->run->id, NULL);
 }
@@ -249,7 +251,7 @@ static void test_mixture(void **state)
 	assert_int_equal(i, 4);
 	g_autofree char *apply = json_dumps(repeat(doc, "apply"), JSON_COMPACT);
 	assert_string_equal(apply,
-			    "[\"git apply --index /p/split.patch\","
+			    "[\"cp /k/bad.config .config\",\"git apply --index /p/split.patch\","
 			    "\"scripts/config --enable USB\",\"scripts/config --set-val A 5\","
 			    "\"scripts/config --set-str B 'x y'\",\"make olddefconfig\"]");
 	g_autofree char *parameters = json_dumps(repeat(doc, "parameters"), JSON_COMPACT);
