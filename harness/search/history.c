@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define BROKEN_PRIOR 0.02 /* a commit cannot be tested, without any sign of it */
+#define BROKEN_MOST 0.95  /* neighbours alone condemn none */
 #define BROKEN_NEXT 0.9	  /* the one next to one that cannot */
 #define SPORADIC_SHARE                                                                             \
 	0.5 /* a hang or panic says less of the neighbours than what does not build */
@@ -24,14 +25,9 @@ bool history_is_variant(const Search *s, SearchVariant v)
 	return v <= s->n;
 }
 
-/* The end of the range, or the last commit before it that can be tested. */
-SearchVariant history_everything(Search *s)
+SearchVariant history_everything(const Search *s)
 {
-	SearchVariant v = s->n;
-
-	while (v > 1 && variant_given_up(s, v))
-		v--;
-	return v;
+	return s->n;
 }
 
 SearchVariant history_realise(const Search *s, SearchMask members)
@@ -90,7 +86,7 @@ double history_untestable(Search *s, SearchVariant v)
 	if (right)
 		fine *= 1 - share_of(right) * broken_at((double)(right->variant - v),
 							(double)right->variant - below);
-	return 1 - fine;
+	return MIN(1 - fine, BROKEN_MOST);
 }
 
 double history_poison(Search *s, guint i)

@@ -11,7 +11,7 @@ double history_untestable(Search *s, SearchVariant v);
 double history_poison(Search *s, guint i);
 bool history_is_smallest(Search *s, SearchVariant v);
 bool history_is_variant(const Search *s, SearchVariant v);
-SearchVariant history_everything(Search *s);
+SearchVariant history_everything(const Search *s);
 SearchVariant history_realise(const Search *s, SearchMask members);
 bool history_substitute(Search *s, const SearchHypothesis *h, Around *a);
 char *history_name_variant(const Search *s, SearchVariant v);

@@ -76,8 +76,8 @@ struct SearchSpace {
 	void (*observed)(Search *s, SearchVariant v, guint faults, guint cleans);
 	bool (*is_variant)(const Search *s, SearchVariant v); /* in range */
 	bool (*is_valid)(const Search *s, SearchVariant v);
-	/* The variant with everything, or as much as fits and can be tested. */
-	SearchVariant (*everything)(Search *s);
+	/* The variant with everything, or as much as fits. */
+	SearchVariant (*everything)(const Search *s);
 	/* Where v stands in the way of others: as much more as fits; NULL: v itself. */
 	SearchVariant (*widen)(const Search *s, SearchVariant v);
 	SearchVariant (*realise)(const Search *s, SearchMask members);
@@ -153,7 +153,7 @@ bool record_failed(const Record *r); /* and never tested */
 bool hypothesis_bad(const Search *s, const SearchHypothesis *h, SearchVariant v);
 bool variant_given_up(const Search *s, SearchVariant v); /* by its own record */
 bool variant_is_hopeless(Search *s, SearchVariant v);	 /* by all records */
-SearchVariant variant_that_faults(Search *s);		 /* the end that should fault */
+SearchVariant variant_that_faults(const Search *s);	 /* the end that should fault */
 char *hypothesis_name(const Search *s, const SearchHypothesis *h);
 
 /* grid.c: the rates */

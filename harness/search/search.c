@@ -248,7 +248,7 @@ char *hypothesis_name(const Search *s, const SearchHypothesis *h)
 	}
 }
 
-SearchVariant variant_that_faults(Search *s)
+SearchVariant variant_that_faults(const Search *s)
 {
 	return s->effect == SEARCH_CURES ? 0 : s->space->everything(s);
 }

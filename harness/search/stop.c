@@ -114,6 +114,7 @@ static StopState claim(Search *s, SearchExperiment *e, SearchVerdict *v)
 {
 	guint n = stop_boots_needed(s, leader_class(s));
 	bool cures = s->effect == SEARCH_CURES, either = s->leader.kind == SEARCH_H_EITHER;
+	bool several = s->space == &search_subsets && s->leader.members & (s->leader.members - 1);
 	g_autofree char *name = NULL;
 	StopState state = parent_rule(s, n, e, v);
 
@@ -124,9 +125,9 @@ static StopState claim(Search *s, SearchExperiment *e, SearchVerdict *v)
 	name = hypothesis_name(s, &s->leader);
 	g_snprintf(v->reason, sizeof(v->reason), "%s %s the fault%s%s", name,
 		   cures ? "removes" : "causes",
-		   either					 ? "; each alone is enough"
-		   : s->leader.members & (s->leader.members - 1) ? "; each member is needed"
-								 : "",
+		   either    ? "; each alone is enough"
+		   : several ? "; each member is needed"
+			     : "",
 		   s->confirm ? "; confirmed" : "");
 	return stop_conclude(s, v, SEARCH_VERDICT_CAUSE, SEARCH_WHY_RULE, s->leader.probability);
 }

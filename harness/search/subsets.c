@@ -104,23 +104,9 @@ static SearchVariant widen(const Search *s, SearchVariant v)
 	return v;
 }
 
-/* All candidates as far as they go together, without suspects when these spoil it. */
-static SearchVariant everything(Search *s)
+static SearchVariant everything(const Search *s)
 {
-	const Subsets *own = subsets(s);
-	SearchMask all = widen(s, 0), without = 0;
-
-	if (!variant_given_up(s, all))
-		return all;
-	posterior_update(s);
-	for (guint i = 0; i < s->n; i++) {
-		SearchMask wider = subsets_add(own, without, i);
-
-		if (subsets_belief(s)->poison[i] < 0.5 && subsets_valid(own, wider) &&
-		    !variant_given_up(s, wider))
-			without = wider;
-	}
-	return without ? without : all;
+	return widen(s, 0);
 }
 
 static SearchVariant realise(const Search *s, SearchMask members)
