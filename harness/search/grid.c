@@ -5,9 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#define Q_ATOM_SHARE 0.08
-#define Q_UNIFORM_SHARE 0.87
-#define Q_LOG_SHARE 0.05 /* prior: anything, by magnitude */
+/* Prior of q: every boot of a faulty variant faults, or nearly so; to search with, to claim with.
+ */
+#define Q_ALWAYS_EAGER 0.50
+#define Q_ALWAYS_SOBER 0.08
+#define Q_LOG_SHARE 0.05 /* of the rest: anything, by magnitude; else anything, uniformly */
 #define TOLD_E_MIN 1e-6	 /* nothing is certain, not even what was told */
 #define SUM_MIN 1e-250	 /* below it the quick sum has lost its digits */
 
@@ -21,9 +23,9 @@ static const double grid_e[] = {1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05};
 static const double share_e[] = {0.50, 0.20, 0.12, 0.08, 0.05, 0.03, 0.02};
 
 /* The prior of q: each point has the mass of its cell under the two densities, plus the atoms. */
-static guint grid_q(Grid *g, double *prior)
+static guint grid_q(Grid *g, double always, double *prior)
 {
-	double atoms[GRID_Q_MAX] = {0}, smooth_share = Q_UNIFORM_SHARE + Q_LOG_SHARE;
+	double atoms[GRID_Q_MAX] = {0};
 	guint n = 0;
 
 	for (guint i = 0; i < 18; i++)
@@ -31,17 +33,17 @@ static guint grid_q(Grid *g, double *prior)
 	for (guint i = 0; i < G_N_ELEMENTS(high_q); i++)
 		g->q[n++] = high_q[i];
 	for (guint i = 0; i < G_N_ELEMENTS(atom_q); i++) {
-		atoms[n] = Q_ATOM_SHARE * atom_share[i];
+		atoms[n] = always * atom_share[i];
 		g->q[n++] = atom_q[i];
 	}
 	for (guint i = 0; i < n; i++) {
 		double low = i ? sqrt(g->q[i - 1] * g->q[i]) : g->q[0];
 		double high = i + 1 < n ? sqrt(g->q[i] * g->q[i + 1]) : 1;
-		double smooth =
-			Q_UNIFORM_SHARE * (high - low) + Q_LOG_SHARE * log(high / low) / log(1000);
+		double smooth = (1 - Q_LOG_SHARE) * (high - low) +
+				Q_LOG_SHARE * log(high / low) / log(1000);
 
-		prior[i] = smooth + atoms[i];
-		g->smooth[i] = smooth / smooth_share / prior[i];
+		prior[i] = (1 - always) * smooth + atoms[i];
+		g->smooth[i] = smooth / prior[i];
 	}
 	return n;
 }
@@ -65,7 +67,7 @@ static guint grid_e_prior(Grid *g, double *prior)
 	return G_N_ELEMENTS(grid_e);
 }
 
-void grid_init(Grid *g, double told_q, double told_e)
+void grid_init(Grid *g, bool eager, double told_q, double told_e)
 {
 	double prior_q[GRID_Q_MAX] = {1}, prior_e[GRID_E_MAX] = {1}, sum = 0;
 
@@ -78,7 +80,7 @@ void grid_init(Grid *g, double told_q, double told_e)
 		g->n_e = 1;
 		g->e[0] = MAX(told_e, TOLD_E_MIN);
 	} else {
-		g->n_q = grid_q(g, prior_q);
+		g->n_q = grid_q(g, eager ? Q_ALWAYS_EAGER : Q_ALWAYS_SOBER, prior_q);
 		g->n_e = grid_e_prior(g, prior_e);
 	}
 	for (guint i = 0; i < g->n_q; i++) {

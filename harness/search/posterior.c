@@ -50,6 +50,27 @@ static void classify_ends(Search *s, guint64 faults, guint64 cleans)
 	g_array_append_val(s->classes, empty);
 }
 
+/* The posterior with one prior of the rates. */
+static void believe(Search *s, const Grid *grid, guint64 faults, guint64 cleans)
+{
+	s->grid = grid;
+	g_array_set_size(s->classes, 0);
+	classify_ends(s, faults, cleans);
+	s->space->classify(s);
+	weigh_classes(s, faults, cleans);
+	s->leader = (SearchHypothesis){SEARCH_H_NONE, 0, class_at(s, CLASS_NONE)->mass};
+	s->leader_class = CLASS_NONE;
+	if (class_at(s, CLASS_EMPTY)->mass > s->leader.probability) {
+		s->leader = (SearchHypothesis){SEARCH_H_EMPTY, 0, class_at(s, CLASS_EMPTY)->mass};
+		s->leader_class = CLASS_EMPTY;
+	}
+	s->space->settle(s);
+}
+
+/*
+ * §2.2: it searches with a prior that thinks well of 'every boot faults', and once that is sure of
+ * something, asks the one that does not: a claim, and what is still to do for it, come from there.
+ */
 void posterior_update(Search *s)
 {
 	guint64 faults = 0, cleans = 0;
@@ -63,18 +84,10 @@ void posterior_update(Search *s)
 		cleans += record_cleans(r);
 	}
 	s->all_faults = faults;
-	g_array_set_size(s->classes, 0);
-	classify_ends(s, faults, cleans);
-	s->space->classify(s);
-	weigh_classes(s, faults, cleans);
-	s->leader = (SearchHypothesis){SEARCH_H_NONE, 0, class_at(s, CLASS_NONE)->mass};
-	s->leader_class = CLASS_NONE;
-	if (class_at(s, CLASS_EMPTY)->mass > s->leader.probability) {
-		s->leader = (SearchHypothesis){SEARCH_H_EMPTY, 0, class_at(s, CLASS_EMPTY)->mass};
-		s->leader_class = CLASS_EMPTY;
-	}
 	s->space->testable_update(s);
-	s->space->settle(s);
+	believe(s, s->eager, faults, cleans);
+	if (s->told_q == 0 && s->leader.probability >= s->confidence)
+		believe(s, s->sober, faults, cleans);
 	s->stale = false;
 }
 

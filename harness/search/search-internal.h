@@ -129,9 +129,10 @@ struct Search {
 	bool confirm, confirm_cold, confirm_clean;
 	guint max_confirm_boots;
 	guint64 seed;
-	guint *shared; /* references: copies share own, names and grid */
-	bool quiet;    /* a copy to think ahead with: no explanations */
-	Grid *grid;
+	guint *shared;	     /* references: copies share own, names and grid */
+	bool quiet;	     /* a copy to think ahead with: no explanations */
+	Grid *eager, *sober; /* two priors of the rates, §2.2; shared too */
+	const Grid *grid;    /* the one that the posterior is made with */
 	/* what was observed */
 	GArray *records; /* Record, by variant */
 	/* the posterior (posterior.c), valid unless `stale` */
@@ -157,7 +158,7 @@ SearchVariant variant_that_faults(const Search *s);	 /* the end that should faul
 char *hypothesis_name(const Search *s, const SearchHypothesis *h);
 
 /* grid.c: the rates */
-void grid_init(Grid *g, double told_q, double told_e);
+void grid_init(Grid *g, bool eager, double told_q, double told_e);
 /* Fills all but counts, prior and mass; gf, gc: faults and cleans of the good variants. */
 void class_compute(const Search *s, guint64 gf, guint64 gc, Class *c);
 double class_miss_smooth(const Search *s, const Class *c, guint k);

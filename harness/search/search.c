@@ -78,12 +78,15 @@ Search *search_new(const SearchProblem *problem, GError **error)
 	*s->shared = 1;
 	s->records = g_array_new(FALSE, TRUE, sizeof(Record));
 	s->classes = g_array_new(FALSE, TRUE, sizeof(Class));
-	s->grid = g_new(Grid, 1);
+	s->eager = g_new(Grid, 1);
+	s->sober = g_new(Grid, 1);
+	s->grid = s->eager;
 	s->stale = true;
 	if (!check(problem, error))
 		return NULL;
 	take(s, problem);
-	grid_init(s->grid, s->told_q, s->told_e);
+	grid_init(s->eager, true, s->told_q, s->told_e);
+	grid_init(s->sober, false, s->told_q, s->told_e);
 	if (!s->space->setup(s, problem, error))
 		return NULL;
 	s->space->begin(s);
@@ -117,7 +120,8 @@ void search_free(Search *s)
 		if (s->own)
 			s->space->free(s->own);
 		g_strfreev(s->names);
-		g_free(s->grid);
+		g_free(s->eager);
+		g_free(s->sober);
 		g_free(s->shared);
 	}
 	g_free(s);

@@ -95,6 +95,7 @@ static void check(SearchEffect effect, const guint *start, const guint *parents,
 
 	observe_all(s, false);
 	observe_all(other, true);
+	posterior_update(s); /* chooses the prior of the rates */
 	for (guint h = 0; h <= 10; h++) {
 		long double prior = h == 0    ? 0.03L
 				    : h == 10 ? 0.02L

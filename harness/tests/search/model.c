@@ -84,8 +84,7 @@ static void check_enumeration(SearchEffect effect)
 	SearchProblem p = {.n = 5, .max_size = 3, .effect = effect, .weights = weights};
 	g_autoptr(Search) s = make(&p);
 	long double value[32], alone[32] = {0}, by_size[4] = {0}, total;
-	long double none = joint(s, effect, SEARCH_H_NONE, 0, 0.03L);
-	long double empty = joint(s, effect, SEARCH_H_EMPTY, 0, 0.02L);
+	long double none, empty;
 
 	for (guint k = 0; k < G_N_ELEMENTS(counts); k++)
 		search_observe(s, counts[k].variant, counts[k].faults, counts[k].cleans,
@@ -97,6 +96,9 @@ static void check_enumeration(SearchEffect effect)
 		if (__builtin_popcount(set) <= 3)
 			by_size[__builtin_popcount(set)] += value[set];
 	}
+	posterior_update(s); /* chooses the prior of the rates */
+	none = joint(s, effect, SEARCH_H_NONE, 0, 0.03L);
+	empty = joint(s, effect, SEARCH_H_EMPTY, 0, 0.02L);
 	total = none + empty;
 	for (guint set = 1; set < 32; set++) {
 		guint size = __builtin_popcount(set);
