@@ -6,6 +6,7 @@
 
 #define COLUMNS 100
 #define LOG_LINES 24 /* of an example */
+#define LOG_AFTER 6  /* of these, the first fault and after it */
 
 typedef struct {
 	GString *out;
@@ -232,6 +233,17 @@ static void put_log_text(Text *t, const json_t *line, bool whole)
 		put_cell(t, text->str, COLUMNS - 10, false);
 }
 
+/* Of a long excerpt, from where the first fault comes with what went before it. */
+static size_t first_line(const json_t *lines)
+{
+	size_t n = json_array_size(lines), fault = 0;
+	while (fault < n && !kx_json_bool(json_array_get(lines, fault), "fault", false))
+		fault++;
+	if (fault == n || n <= LOG_LINES || fault + LOG_AFTER < LOG_LINES)
+		return 0;
+	return MIN(fault + LOG_AFTER, n) - LOG_LINES;
+}
+
 static void put_log(Text *t, const json_t *doc)
 {
 	const json_t *example = json_array_get(report_at(doc, "faults.examples"), 0);
@@ -241,7 +253,8 @@ static void put_log(Text *t, const json_t *doc)
 	g_autofree char *title =
 		g_strdup_printf("Trial %.0f (| window, > fault)", report_num(example, "trial", 0));
 	put_heading(t, title);
-	for (size_t i = 0; i < MIN(json_array_size(lines), (size_t)LOG_LINES); i++) {
+	size_t first = first_line(lines);
+	for (size_t i = first; i < MIN(json_array_size(lines), first + LOG_LINES); i++) {
 		const json_t *line = json_array_get(lines, i);
 		bool fault = kx_json_bool(line, "fault", false);
 		bool window = kx_json_bool(line, "window", false);
