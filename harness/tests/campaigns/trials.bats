@@ -25,7 +25,7 @@ request() {
 boot() {
   request "$@" >r.json
   "$KEXSECT" job boot r.json >lines.json
-  jq -c 'select(.event == "trial")' lines.json >trial.json
+  jq -c 'select(.event == "trial")' lines.json | tail -n 1 >trial.json
 }
 
 outcome_is() {
@@ -42,10 +42,11 @@ setup_file() {
 }
 
 @test "a kernel with the window faults, from the launcher and cold" {
-  boot fixture
+  # on a busy machine the device now and then misses the window: once in hundreds of boots
+  boot fixture '.boots = 3 | .stop_at = ["fault"]'
   outcome_is fault
   jq -e '.measures.faults > 0 and .faults[0].device == "0000:00:02.0"' trial.json
-  boot fixture '.mode = "cold" | .first = 2'
+  boot fixture '.mode = "cold" | .first = 4 | .boots = 3 | .stop_at = ["fault"]'
   outcome_is fault
   # the evidence says how to make the trial again, and doing so works
   bash "$(jq -r .evidence trial.json)/repeat" |
