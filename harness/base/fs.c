@@ -78,6 +78,12 @@ bool kx_write_file(const char *path, const char *data, gssize len, GError **erro
 	return finish_beside(fd, ok, tmp, path, error);
 }
 
+bool kx_write_scratch(const char *path, const char *data, gssize len, int mode, GError **error)
+{
+	unlink(path); /* GLib 2.74 does not cut a longer file */
+	return g_file_set_contents_full(path, data, len, G_FILE_SET_CONTENTS_NONE, mode, error);
+}
+
 char *kx_read_file(const char *path, size_t max, size_t *ret_len, GError **error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -13,6 +13,10 @@ bool kx_mkdir(const char *path, GError **error);
  * reader or a crash sees the old content or the new one, never a part. */
 bool kx_write_file(const char *path, const char *data, gssize len, GError **error);
 
+/* Writes `len` bytes (-1: a string) to `path` without fsync or rename, mode less umask: for what
+ * may be lost with the machine. */
+bool kx_write_scratch(const char *path, const char *data, gssize len, int mode, GError **error);
+
 /* The content of `path`, NUL-terminated; the caller frees it. More than `max` bytes is an error
  * (KX_ERROR_INPUT), so that a hostile file cannot fill the memory. ret_len may be NULL. */
 char *kx_read_file(const char *path, size_t max, size_t *ret_len, GError **error);

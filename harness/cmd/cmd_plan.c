@@ -116,11 +116,7 @@ static bool own(int option, const char *value, gpointer user)
 /* A variant's boot parameters are not compiled. */
 static SearchVariant compiled(SearchVariant v, gpointer user)
 {
-	const Campaign *c = user;
-	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
-		if (c->candidates[i].kind == CANDIDATE_PARAMETER)
-			v &= ~((SearchVariant)1 << i);
-	return v;
+	return engine_compiled(user, v);
 }
 
 /* Earlier runs, if there are any; no store is no error. */

@@ -158,9 +158,6 @@ void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
 char *engine_set_name(const Engine *e, SearchMask mask);
 json_t *engine_names_of(const Engine *e, SearchMask mask);
 char *engine_commit_name(const Candidate *k);
-/* The part of a variant that is compiled: without boot parameters. Two variants with the same one
- * have one kernel. */
-SearchMask engine_compiled(const Campaign *c, SearchMask mask);
 /* The build request of a variant without `clean`, `sandbox` and `cache`; the launcher's is the base
  * by itself. */
 json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher);

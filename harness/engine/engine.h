@@ -103,3 +103,6 @@ typedef struct {
 bool engine_problem(const Campaign *c, const json_t *matrix, EngineProblem *ret, GError **error);
 void engine_problem_clear(EngineProblem *p);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EngineProblem, engine_problem_clear)
+/* The part of a variant that is compiled: without boot parameters. Two variants with the same one
+ * have one kernel. */
+SearchMask engine_compiled(const Campaign *c, SearchMask mask);

@@ -2,8 +2,6 @@
 /* The one job that runs: starting, listening, ending, and ending one that a killed engine left. */
 #include "engine/engine-internal.h"
 
-#include <glib/gstdio.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -125,8 +123,7 @@ static void note_pid(Engine *e, int pid)
 {
 	g_autofree char *path = pid_path(e);
 	g_autofree char *text = g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", pid, start_time(pid));
-	g_unlink(path); /* GLib 2.74 would leave the end of a longer one */
-	if (!g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0644, NULL))
+	if (!kx_write_scratch(path, text, -1, 0644, NULL))
 		g_debug("%s: cannot be written", path);
 }
 

@@ -98,7 +98,7 @@ GHashTable *kernel_probe_settle(KernelProbe *pr, const char *text, GError **erro
 	kernel_step(pr->progress, "configure", pr->runs, MAX(pr->expected, pr->runs + 1),
 		    "what differs between the configurations");
 	pr->runs++;
-	if (!kernel_write_scratch(pr->config, text, strlen(text), error) ||
+	if (!kx_write_scratch(pr->config, text, -1, 0666, error) ||
 	    !kernel_make_run(&pr->make, targets, error))
 		return NULL;
 	g_autofree char *result = kernel_probe_text(pr, error);

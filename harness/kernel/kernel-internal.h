@@ -120,9 +120,6 @@ bool kernel_stage_reset(KernelStage *st, GError **error);
  * "MODE ID\tPATH", "0 000…\tPATH" for what is gone. */
 GPtrArray *kernel_stage_changes(KernelStage *st, GError **error);
 
-/* A file that need not survive a power cut: no fsync. */
-bool kernel_write_scratch(const char *path, const char *data, gsize len, GError **error);
-
 typedef struct {
 	char *tree;
 	char **changed; /* paths that differ from the base */

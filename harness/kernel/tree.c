@@ -161,16 +161,9 @@ bool kernel_stage_mark(KernelStage *st, GError **error)
 	return g_file_get_contents(st->index, &st->marked, &st->marked_len, error);
 }
 
-bool kernel_write_scratch(const char *path, const char *data, gsize len, GError **error)
-{
-	unlink(path); /* GLib 2.74 does not cut a longer file */
-	return g_file_set_contents_full(path, data, (gssize)len, G_FILE_SET_CONTENTS_NONE, 0666,
-					error);
-}
-
 bool kernel_stage_reset(KernelStage *st, GError **error)
 {
-	return kernel_write_scratch(st->index, st->marked, st->marked_len, error);
+	return kx_write_scratch(st->index, st->marked, (gssize)st->marked_len, 0666, error);
 }
 
 static int compare_strings(gconstpointer a, gconstpointer b)
@@ -258,7 +251,7 @@ static char *write_tree(KernelStage *st, const char *lines, GError **error)
 	g_autofree char *data = NULL;
 	gsize len;
 	if (!g_file_get_contents(base, &data, &len, error) ||
-	    !kernel_write_scratch(full, data, len, error))
+	    !kx_write_scratch(full, data, (gssize)len, 0666, error))
 		return NULL;
 	KernelGit g = {.dir = st->source->git, .index = full};
 	g_autofree char *out = kernel_git(&g, lines, error, "update-index", "--index-info", NULL);

@@ -3,8 +3,6 @@
  * §4.6, §4.7). */
 #include "search-internal.h"
 
-#include <math.h>
-
 static void suppose(Search *s, SearchVariant v, bool fault, guint boots)
 {
 	search_observe(s, v, fault, fault ? 0 : boots, s->mode, false);
@@ -16,6 +14,7 @@ static double probability_of_fault(Search *s, SearchVariant v, guint boots)
 	SearchExperiment e = {.variant = v, .boots = MAX(boots, 1), .until_fault = true};
 
 	search_costs_init(&costs);
+	posterior_update(s);
 	return choice_price(s, &costs, &e) ? e.p_fault : 0;
 }
 
@@ -33,8 +32,7 @@ Search *ahead_of(Search *s, const SearchPending *pending, guint n)
 	Search *later = copy_quietly(s);
 
 	for (guint k = 0; k < n; k++) {
-		double p = (posterior_update(later),
-			    probability_of_fault(later, pending[k].variant, pending[k].boots));
+		double p = probability_of_fault(later, pending[k].variant, pending[k].boots);
 
 		suppose(later, pending[k].variant, p > 0.5, pending[k].boots);
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What no search can do better than (docs/search.md §8). */
-#include "search.h"
+#include "search-internal.h"
 
 #include <math.h>
 
-static double entropy2(double p)
+double entropy2(double p)
 {
 	return p <= 0 || p >= 1 ? 0 : -p * log2(p) - (1 - p) * log2(1 - p);
 }

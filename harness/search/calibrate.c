@@ -94,9 +94,9 @@ static double untried(const Search *s, double *ret)
  */
 static double untried_in(Search *s, const double *open, double *has, SearchVariant v)
 {
-	double sum = 0;
+	double sum = 0, untestable = search_untestable(s, v);
 
-	if (variant_is_hopeless(s, v))
+	if (variant_is_hopeless(s, v, untestable))
 		return 0;
 	s->space->split(s, v, has);
 	for (guint k = CLASS_FIRST; k < s->classes->len; k++) {
@@ -104,7 +104,7 @@ static double untried_in(Search *s, const double *open, double *has, SearchVaria
 
 		sum += open[k] > 0 && mass > 0 ? open[k] * has[k] / mass : 0;
 	}
-	return sum * (1 - search_untestable(s, v));
+	return sum * (1 - untestable);
 }
 
 /* The pool of the choice, and the variants of the leading hypotheses, narrow and wide. */

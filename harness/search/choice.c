@@ -35,13 +35,6 @@ typedef struct {
 	double p_fault[BATCHES];
 } Value;
 
-static double entropy2(double p)
-{
-	if (p <= 0 || p >= 1)
-		return 0;
-	return -p * log2(p) - (1 - p) * log2(1 - p);
-}
-
 static double dot(const double *a, const double *b, guint n)
 {
 	double sum = 0;
@@ -88,22 +81,25 @@ static void chooser_clear(Chooser *c)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Chooser, chooser_clear)
 
-static double build_cost(const SearchCosts *costs, SearchVariant v)
-{
-	for (guint k = 0; k < costs->n_built; k++) {
-		if (costs->built[k] == v)
-			return 0;
-	}
-	return costs->build_cost ? costs->build_cost(v, costs->user) : costs->build_s;
-}
-
-bool choice_is_built(const SearchCosts *costs, SearchVariant v)
+static bool is_listed(const SearchCosts *costs, SearchVariant v)
 {
 	for (guint k = 0; k < costs->n_built; k++) {
 		if (costs->built[k] == v)
 			return true;
 	}
-	return costs->build_cost && costs->build_cost(v, costs->user) <= 0;
+	return false;
+}
+
+bool choice_is_built(const SearchCosts *costs, SearchVariant v)
+{
+	return is_listed(costs, v) || (costs->build_cost && costs->build_cost(v, costs->user) <= 0);
+}
+
+static double build_cost(const SearchCosts *costs, SearchVariant v)
+{
+	if (is_listed(costs, v))
+		return 0;
+	return costs->build_cost ? costs->build_cost(v, costs->user) : costs->build_s;
 }
 
 static double fixed_cost(const SearchCosts *costs, SearchVariant v)
@@ -150,7 +146,7 @@ static void appraise(Chooser *c, SearchVariant v, Value *ret)
 
 	*ret = (Value){.variant = v, .rate = -1};
 	ret->untestable = search_untestable(c->s, v);
-	if (variant_is_hopeless(c->s, v))
+	if (variant_is_hopeless(c->s, v, ret->untestable))
 		return;
 	if (costs) {
 		ret->fixed_s = fixed_cost(costs, v);
@@ -255,6 +251,51 @@ static guint best_of_pool(Chooser *c, Value *top)
 	return n;
 }
 
+static guint batch_of(guint boots)
+{
+	guint b = 0;
+
+	while (b + 1 < BATCHES && search_batches[b + 1] <= boots)
+		b++;
+	return b;
+}
+
+/* Whether the experiment wants a kernel that is not there. */
+static bool needs_build(const Search *s, const SearchCosts *costs, const SearchExperiment *e)
+{
+	const Record *r = record_find(s, e->variant);
+
+	if (!e->clean_build)
+		return !choice_is_built(costs, e->variant);
+	return !r || r->faults[2] + r->faults[3] + r->cleans[2] + r->cleans[3] == 0;
+}
+
+static bool price(Chooser *c, SearchExperiment *e)
+{
+	Search *s = c->s;
+	const SearchCosts *costs = c->costs;
+	bool build = needs_build(s, costs, e);
+	double fixed_s = !build		  ? 0
+			 : e->clean_build ? costs->clean_build_s
+					  : build_cost(costs, e->variant);
+	Value v;
+	guint b;
+
+	if (!costs->has_loaded || costs->loaded != e->variant || e->clean_build)
+		fixed_s += costs->switch_s;
+	if (costs->boots_left == 0 || (build && costs->builds_left == 0) ||
+	    fixed_s + costs->boot_s > costs->seconds_left)
+		return false;
+	clip_boots(costs, fixed_s, e);
+	evaluate(c, e->variant, &v);
+	b = batch_of(e->boots);
+	e->bits = v.bits[b];
+	e->p_fault = v.p_fault[b];
+	e->untestable = search_untestable(s, e->variant);
+	e->cost_s = fixed_s + costs->boot_s * (e->until_fault ? v.boots[b] : e->boots);
+	return true;
+}
+
 bool choice_best(Search *s, const SearchCosts *costs, SearchExperiment *ret)
 {
 	g_auto(Chooser) c = {0};
@@ -287,52 +328,15 @@ bool choice_best(Search *s, const SearchCosts *costs, SearchExperiment *ret)
 		.boots = batch_length(&c, &top[0], other),
 		.until_fault = true,
 	};
-	return choice_price(s, costs, ret);
-}
-
-static guint batch_of(guint boots)
-{
-	guint b = 0;
-
-	while (b + 1 < BATCHES && search_batches[b + 1] <= boots)
-		b++;
-	return b;
-}
-
-/* Whether the experiment wants a kernel that is not there. */
-static bool needs_build(const Search *s, const SearchCosts *costs, const SearchExperiment *e)
-{
-	const Record *r = record_find(s, e->variant);
-
-	if (!e->clean_build)
-		return !choice_is_built(costs, e->variant);
-	return !r || r->faults[2] + r->faults[3] + r->cleans[2] + r->cleans[3] == 0;
+	return price(&c, ret);
 }
 
 bool choice_price(Search *s, const SearchCosts *costs, SearchExperiment *e)
 {
 	g_auto(Chooser) c = {0};
-	bool build = needs_build(s, costs, e);
-	double fixed_s = !build		  ? 0
-			 : e->clean_build ? costs->clean_build_s
-					  : build_cost(costs, e->variant);
-	Value v;
-	guint b;
 
-	if (!costs->has_loaded || costs->loaded != e->variant || e->clean_build)
-		fixed_s += costs->switch_s;
-	if (costs->boots_left == 0 || (build && costs->builds_left == 0) ||
-	    fixed_s + costs->boot_s > costs->seconds_left)
-		return false;
-	clip_boots(costs, fixed_s, e);
 	chooser_init(&c, s, costs);
-	evaluate(&c, e->variant, &v);
-	b = batch_of(e->boots);
-	e->bits = v.bits[b];
-	e->p_fault = v.p_fault[b];
-	e->untestable = search_untestable(s, e->variant);
-	e->cost_s = fixed_s + costs->boot_s * (e->until_fault ? v.boots[b] : e->boots);
-	return true;
+	return price(&c, e);
 }
 
 bool choice_is_open(Search *s)

@@ -50,13 +50,10 @@ static void classify_ends(Search *s, guint64 faults, guint64 cleans)
 	g_array_append_val(s->classes, empty);
 }
 
-/* The posterior with one prior of the rates. */
+/* The posterior of the classes with one prior of the rates. */
 static void believe(Search *s, const Grid *grid, guint64 faults, guint64 cleans)
 {
 	s->grid = grid;
-	g_array_set_size(s->classes, 0);
-	classify_ends(s, faults, cleans);
-	s->space->classify(s);
 	weigh_classes(s, faults, cleans);
 	s->leader = (SearchHypothesis){SEARCH_H_NONE, 0, class_at(s, CLASS_NONE)->mass};
 	s->leader_class = CLASS_NONE;
@@ -84,6 +81,9 @@ void posterior_update(Search *s)
 		cleans += record_cleans(r);
 	}
 	s->all_faults = faults;
+	g_array_set_size(s->classes, 0);
+	classify_ends(s, faults, cleans);
+	s->space->classify(s);
 	s->space->testable_update(s);
 	believe(s, s->eager, faults, cleans);
 	if (s->told_q == 0 && s->leader.probability >= s->confidence)

@@ -153,8 +153,9 @@ bool record_tested(const Record *r);
 bool record_failed(const Record *r); /* and never tested */
 bool hypothesis_bad(const Search *s, const SearchHypothesis *h, SearchVariant v);
 bool variant_given_up(const Search *s, SearchVariant v); /* by its own record */
-bool variant_is_hopeless(Search *s, SearchVariant v);	 /* by all records */
-SearchVariant variant_that_faults(const Search *s);	 /* the end that should fault */
+/* By all records; `untestable` is search_untestable() of it. */
+bool variant_is_hopeless(Search *s, SearchVariant v, double untestable);
+SearchVariant variant_that_faults(const Search *s); /* the end that should fault */
 char *hypothesis_name(const Search *s, const SearchHypothesis *h);
 
 /* grid.c: the rates */
@@ -200,6 +201,9 @@ bool cold_differs(const Search *s);
  */
 Search *ahead_of(Search *s, const SearchPending *pending, guint n);
 void explain_search(Search *s, SearchExperiment *e);
+
+/* bound.c: of a coin, in bits */
+double entropy2(double p);
 
 /* rng.c */
 guint64 rng_next(guint64 *state);

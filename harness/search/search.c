@@ -2,9 +2,6 @@
 /* The search's state, and the order of its questions: stopping rule first, then information. */
 #include "search-internal.h"
 
-#include <math.h>
-#include <string.h>
-
 #define NEEDED_DISCOUNT 0.3
 #define SPORADIC_MAX 3 /* then a variant that never gave an outcome is given up */
 #define UNTESTABLE_MAX 0.98
@@ -280,11 +277,11 @@ double search_untestable(Search *s, SearchVariant v)
 /* §3.3: whether to stop trying. Suspicion alone is not enough, or a candidate that was only ever
  * tried in bad company would be lost: the smallest variant that holds it is tried once by itself.
  */
-bool variant_is_hopeless(Search *s, SearchVariant v)
+bool variant_is_hopeless(Search *s, SearchVariant v, double untestable)
 {
 	if (variant_given_up(s, v))
 		return true;
-	if (search_untestable(s, v) <= UNTESTABLE_MAX)
+	if (untestable <= UNTESTABLE_MAX)
 		return false;
 	for (guint k = 0; k < s->records->len; k++) {
 		SearchVariant part = g_array_index(s->records, Record, k).variant;

@@ -239,56 +239,6 @@ static double poison(Search *s, guint i)
 	return subsets_belief(s)->poison[i];
 }
 
-static guint around(const Search *s, const SearchHypothesis *h, Around *ret)
-{
-	const Subsets *own = subsets(s);
-	SearchMask closure = subsets_closure(own, h->members);
-	guint n = 0;
-
-	if (h->kind == SEARCH_H_EITHER) {
-		for (SearchMask rest = h->members; rest; rest &= rest - 1)
-			ret[n++] = (Around){own->closure_of[__builtin_ctzll(rest)], true, ""};
-		ret[n] = (Around){0, false, ""};
-		g_strlcpy(ret[n++].missing, "both", sizeof(ret->missing));
-		return n;
-	}
-	ret[n++] = (Around){closure, true, ""};
-	for (SearchMask rest = h->members; rest; rest &= rest - 1) {
-		guint i = __builtin_ctzll(rest);
-
-		ret[n] = (Around){subsets_remove(own, closure, i), false, ""};
-		if (s->names)
-			g_strlcpy(ret[n].missing, s->names[i], sizeof(ret->missing));
-		else
-			g_snprintf(ret[n].missing, sizeof(ret->missing), "#%u", i);
-		n++;
-	}
-	return n;
-}
-
-/* For a parent that cannot be tested: a wider variant that has not the cause either. */
-static bool substitute(Search *s, const SearchHypothesis *h, Around *a)
-{
-	g_autoptr(GArray) pool = NULL;
-	SearchMask parent = a->variant;
-	double best = 1;
-
-	if (a->has)
-		return false;
-	pool = subsets_pool(s, NULL);
-	for (guint k = 0; k < pool->len; k++) {
-		SearchMask v = g_array_index(pool, SearchMask, k);
-
-		if ((v & parent) != parent || has(s, h, v) || variant_is_hopeless(s, v))
-			continue;
-		if (search_untestable(s, v) < best) {
-			best = search_untestable(s, v);
-			a->variant = v;
-		}
-	}
-	return best < 1;
-}
-
 /* "a + b"; many are shortened. */
 static char *mask_names(const Search *s, SearchMask mask, const char *between)
 {
@@ -310,6 +260,57 @@ static char *mask_names(const Search *s, SearchMask mask, const char *between)
 		shown++;
 	}
 	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static guint around(const Search *s, const SearchHypothesis *h, Around *ret)
+{
+	const Subsets *own = subsets(s);
+	SearchMask closure = subsets_closure(own, h->members);
+	guint n = 0;
+
+	if (h->kind == SEARCH_H_EITHER) {
+		for (SearchMask rest = h->members; rest; rest &= rest - 1)
+			ret[n++] = (Around){own->closure_of[__builtin_ctzll(rest)], true, ""};
+		ret[n] = (Around){0, false, ""};
+		g_strlcpy(ret[n++].missing, "both", sizeof(ret->missing));
+		return n;
+	}
+	ret[n++] = (Around){closure, true, ""};
+	for (SearchMask rest = h->members; rest; rest &= rest - 1) {
+		guint i = __builtin_ctzll(rest);
+		g_autofree char *name = NULL;
+
+		ret[n] = (Around){subsets_remove(own, closure, i), false, ""};
+		name = mask_names(s, (SearchMask)1 << i, "");
+		g_strlcpy(ret[n++].missing, name, sizeof(ret->missing));
+	}
+	return n;
+}
+
+/* For a parent that cannot be tested: a wider variant that has not the cause either. */
+static bool substitute(Search *s, const SearchHypothesis *h, Around *a)
+{
+	g_autoptr(GArray) pool = NULL;
+	SearchMask parent = a->variant;
+	double best = 1;
+
+	if (a->has)
+		return false;
+	pool = subsets_pool(s, NULL);
+	for (guint k = 0; k < pool->len; k++) {
+		SearchMask v = g_array_index(pool, SearchMask, k);
+
+		double untestable;
+
+		if ((v & parent) != parent || has(s, h, v))
+			continue;
+		untestable = search_untestable(s, v);
+		if (!variant_is_hopeless(s, v, untestable) && untestable < best) {
+			best = untestable;
+			a->variant = v;
+		}
+	}
+	return best < 1;
 }
 
 static char *name_variant(const Search *s, SearchVariant v)

@@ -255,3 +255,19 @@ guint line_choose(const Line *l, double boot_s, double build_s)
 		consider_batch(&c, batches[i]);
 	return c.best;
 }
+
+void line_pursue(Line *l, LineModel model, LineChoice choose, double confidence, SimClaim *ret)
+{
+	while (!lab_is_spent(l->lab)) {
+		double p;
+		guint leader = line_believe(l, model, &p);
+		if (p >= confidence) {
+			line_claim(l, leader, p, ret);
+			return;
+		}
+		guint t = choose(l);
+		if (t == G_MAXUINT)
+			return;
+		line_boot(l, t);
+	}
+}

@@ -48,3 +48,9 @@ guint line_believe(Line *l, LineModel model, double *ret_probability);
  * best; the caller makes one boot and asks again. Among equals the position nearest to the middle;
  * G_MAXUINT: all are skipped. */
 guint line_choose(const Line *l, double boot_s, double build_s);
+
+/* A policy's own way to choose; G_MAXUINT: nothing is left. */
+typedef guint (*LineChoice)(const Line *l);
+/* Boots what `choose` says, one boot at a time, until one commit has `confidence`: then claims it.
+ */
+void line_pursue(Line *l, LineModel model, LineChoice choose, double confidence, SimClaim *ret);

@@ -75,18 +75,7 @@ static void run(const SimPolicy *self, Lab *lab, SimClaim *ret)
 	line_init(&line, lab);
 	for (guint i = 0; i < FIRST_BOOTS; i++)
 		line_boot(&line, line.n);
-	while (!lab_is_spent(lab)) {
-		double p;
-		guint leader = line_believe(&line, model, &p);
-		if (p >= self->number) {
-			line_claim(&line, leader, p, ret);
-			return;
-		}
-		guint t = choose(&line);
-		if (t == G_MAXUINT)
-			return;
-		line_boot(&line, t);
-	}
+	line_pursue(&line, model, choose, self->number, ret);
 }
 
 const SimPolicy sim_misses_only = {

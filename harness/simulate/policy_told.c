@@ -18,23 +18,17 @@ static LineRates model(const Lab *lab, guint bf, guint bc, guint gf, guint gc)
 	};
 }
 
+static guint choose(const Line *l)
+{
+	const SimCase *c = lab_case(l->lab);
+	return line_choose(l, fmax(c->boot_s, 1e-3), c->build_s);
+}
+
 static void run(const SimPolicy *self, Lab *lab, SimClaim *ret)
 {
-	const SimCase *c = lab_case(lab);
 	g_auto(Line) line = {0};
 	line_init(&line, lab);
-	while (!lab_is_spent(lab)) {
-		double p;
-		guint leader = line_believe(&line, model, &p);
-		if (p >= c->confidence) {
-			line_claim(&line, leader, p, ret);
-			return;
-		}
-		guint t = line_choose(&line, fmax(c->boot_s, 1e-3), c->build_s);
-		if (t == G_MAXUINT)
-			return;
-		line_boot(&line, t);
-	}
+	line_pursue(&line, model, choose, lab_case(lab)->confidence, ret);
 }
 
 const SimPolicy sim_greedy_told = {

@@ -23,22 +23,16 @@ static LineRates model(const Lab *lab, guint bf, guint bc, guint gf, guint gc)
 	};
 }
 
+static guint choose(const Line *l)
+{
+	return line_choose(l, 1, 0);
+}
+
 static void run(const SimPolicy *self, Lab *lab, SimClaim *ret)
 {
 	g_auto(Line) line = {0};
 	line_init(&line, lab);
-	while (!lab_is_spent(lab)) {
-		double p;
-		guint leader = line_believe(&line, model, &p);
-		if (p >= self->number) {
-			line_claim(&line, leader, p, ret);
-			return;
-		}
-		guint t = line_choose(&line, 1, 0);
-		if (t == G_MAXUINT)
-			return;
-		line_boot(&line, t);
-	}
+	line_pursue(&line, model, choose, self->number, ret);
 }
 
 const SimPolicy sim_two_rates_95 = {
