@@ -152,6 +152,15 @@ typedef struct {
 	uint64_t start, end; /* inclusive; in the file a string "0x1ffde000-0x1fffffff" */
 } AddressRange;
 
+#define ORACLE_MAX_PARTS 32
+#define ORACLE_PART_NAME_MAX 60 /* bytes */
+
+/* A part of the window begins at the first line that matches its marker. */
+typedef struct {
+	char *name; /* what people call it */
+	char *at;   /* PCRE2 */
+} OraclePart;
+
 typedef struct {
 	char *name, *title;
 	char *window_from, *window_to; /* keys window.from, window.to: PCRE2; NULL: from the first
@@ -160,6 +169,13 @@ typedef struct {
 	unsigned devices_count;
 	char **address_texts; /* key `addresses` */
 	unsigned address_texts_count;
+	OraclePart *parts; /* in no order: each boot has its own */
+	unsigned parts_count;
+	/* key `blocked`, when and until: PCRE2; the device's DMA is refused from where all of
+	 * `when` have been seen to `until`; none: not measured */
+	char **blocked_when;
+	unsigned blocked_when_count;
+	char *blocked_until;
 	char *alive; /* PCRE2 that must be seen, else the boot is no evidence; NULL: the agent's
 			alive line */
 	int hang_is_fault, panic_is_fault; /* the campaign's fault is a hang or panic */
@@ -184,9 +200,10 @@ typedef enum {
 	CANDIDATE_PARAMETER, /* on the kernel's command line; needs no build */
 	CANDIDATE_CONFIG,    /* kconfig options */
 	CANDIDATE_COMMIT,    /* of a range: a history */
+	CANDIDATE_VERSION,   /* one of several kernels */
 	CANDIDATE_KIND_MAX
 } CandidateKind;
-/* "patch", "parameter", "config", "commit" */
+/* "patch", "parameter", "config", "commit", "version" */
 const char *candidate_kind_name(CandidateKind kind);
 
 #define CAMPAIGN_MAX_CANDIDATES 64 /* of a campaign without a history */
@@ -196,7 +213,7 @@ typedef struct {
 	char *name;  /* what people call it; no two have the same */
 	char *title; /* NULL: none */
 	/* patch: its name in the series; parameter: words for the command line; config: settings
-	 * ("USB_PCI=n"), a blank between two; commit: its full hash. */
+	 * ("USB_PCI=n"), a blank between two; commit: its full hash; version: its name. */
 	char *text;
 	double weight;		     /* how likely it is beforehand, > 0; default 1 */
 	uint64_t depends, conflicts; /* sets of candidates, number i is bit i: what it needs
@@ -230,6 +247,39 @@ typedef struct {
 	char *series_name; /* key series: its patches, one after the other on the base */
 	Series *series;	   /* not in the file */
 } CampaignHistory;
+
+typedef enum { SURVEY_ALONE, SURVEY_AFTER_VERDICT } SurveyWhen;
+
+/* Key `survey`: a fixed plan of boots in place of a search, or after it. */
+typedef struct {
+	char **of;   /* names of candidates of which all combinations are booted */
+	char **sets; /* further variants, "a + b"; "base": none */
+	unsigned of_count, sets_count;
+	unsigned boots;	 /* of each variant in each mode; default 3 */
+	BootMode *modes; /* default: the campaign's */
+	unsigned modes_count;
+	SurveyWhen after; /* key `after`: verdict */
+	/* not in the file: what it boots, in the order of the table; sets of candidates, closed
+	 * under `depends`, or numbers of versions from 1. Known when all candidates are. */
+	uint64_t *variants;
+	unsigned variants_count;
+} CampaignSurvey;
+
+#define CAMPAIGN_MAX_SURVEY 64 /* variants */
+
+/* Key `versions`: a kernel of its own. */
+typedef struct {
+	char *name, *title;
+	char *base_name, *series_name, *target_name; /* keys base, series, target */
+	char **fixtures, **fragments;		     /* fragments after loading: absolute paths */
+	unsigned fixtures_count, fragments_count;
+	char *cmdline; /* after the campaign's */
+	/* not in the file */
+	Recipe *base;
+	Series *series;	      /* NULL: none */
+	TargetConfig *target; /* NULL: the campaign's first */
+	char *missing;	      /* set by campaign_leave_out(); NULL: it is booted */
+} CampaignVersion;
 
 /* Key `search.weights`: how likely a candidate is beforehand, compared with others (1). */
 typedef struct {
@@ -270,6 +320,10 @@ typedef struct {
 	CampaignHistory *history; /* NULL: no such key; else there is no other kind */
 	CampaignRelation *relations;
 	unsigned relations_count;
+	CampaignSurvey *survey; /* NULL: only a search */
+	/* In place of all suspects, with a survey; the campaign's base is the launcher then. */
+	CampaignVersion *versions;
+	unsigned versions_count;
 	CampaignEffect effect; /* key `effect`: cures (default) or causes */
 	char **target_names;   /* key `targets` */
 	unsigned target_names_count;
@@ -283,7 +337,7 @@ typedef struct {
 	Recipe *base;
 	Series *series; /* NULL: none */
 	/* Patches, parameters, config options, in this order; or the commits of the history,
-	 * ancestors first. Those that only the kernel's source can tell (see
+	 * ancestors first; or the versions. Those that only the kernel's source can tell (see
 	 * campaign_needs_source) are missing until campaign_expand(). */
 	Candidate *candidates;
 	unsigned candidates_count;
@@ -292,8 +346,8 @@ typedef struct {
 	OracleConfig *oracle;
 	/* SHA-256 over everything that trials and the question depend on: the meaning of all these
 	 * files and the contents of patches, fragments and tables. Titles, notes, comments, budget,
-	 * confidence and seed are left out: with those changed, a stopped search goes on with the
-	 * trials it has. */
+	 * survey, confidence and seed are left out: with those changed, a stopped search goes on
+	 * with the trials it has. */
 	char *digest;
 } Campaign;
 
@@ -321,3 +375,14 @@ char **candidate_settings(const char *text, GError **error);
 void candidate_clear(Candidate *k);
 /* Which configuration the variants start from, and which they go towards; false: no such pair. */
 bool campaign_config_pair(const Campaign *c, const char **ret_from, const char **ret_to);
+
+/* Whether a variant is a number, of a commit or version, and not a set. */
+bool campaign_is_numbered(const Campaign *c);
+/* Whether a cause is looked for; else there is only a survey. */
+bool campaign_searches(const Campaign *c);
+/* The version that a variant is; NULL: none. */
+const CampaignVersion *campaign_version(const Campaign *c, uint64_t variant);
+/* The machine that boots a variant. */
+const TargetConfig *campaign_target(const Campaign *c, uint64_t variant);
+/* The version number `i` (from 0) cannot be booted here, for this reason. */
+void campaign_leave_out(Campaign *c, unsigned i, const char *why);

@@ -168,6 +168,22 @@ static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 	       add_files(sum, "acpi_tables", t->acpi_tables, t->acpi_tables_count, error);
 }
 
+static bool add_versions(GChecksum *sum, const Campaign *c, GError **error)
+{
+	for (unsigned i = 0; i < c->versions_count; i++) {
+		const CampaignVersion *v = &c->versions[i];
+		add(sum, "version", v->name);
+		add(sum, "version.cmdline", v->cmdline);
+		if (!add_recipe(sum, v->base, error) ||
+		    !add_files(sum, "fragments", v->fragments, v->fragments_count, error) ||
+		    !add_patches(sum, "fixtures", v->series, v->fixtures, v->fixtures_count,
+				 error) ||
+		    (v->target && !add_target(sum, v->target, error)))
+			return false;
+	}
+	return true;
+}
+
 static void add_oracle(GChecksum *sum, const OracleConfig *o)
 {
 	add(sum, "window.from", o->window_from);
@@ -177,6 +193,14 @@ static void add_oracle(GChecksum *sum, const OracleConfig *o)
 	for (unsigned i = 0; i < o->addresses_count; i++) {
 		add_number(sum, "start", o->addresses[i].start);
 		add_number(sum, "end", o->addresses[i].end);
+	}
+	for (unsigned i = 0; i < o->parts_count; i++) {
+		add(sum, "part", o->parts[i].name);
+		add(sum, "at", o->parts[i].at);
+	}
+	if (o->blocked_until) {
+		add_list(sum, "blocked.when", o->blocked_when, o->blocked_when_count);
+		add(sum, "blocked.until", o->blocked_until);
 	}
 	add(sum, "alive", o->alive);
 	add_number(sum, "hang_is_fault", o->hang_is_fault != 0);
@@ -196,7 +220,7 @@ bool campaign_compute_digest(Campaign *c, GError **error)
 	    !add_files(sum, "fragments", c->fragments, c->fragments_count, error) ||
 	    !add_patches(sum, "fixtures", c->series, c->fixtures, c->fixtures_count, error) ||
 	    !add_patches(sum, "candidates", c->series, c->patches, c->patches_count, error) ||
-	    !add_others(sum, c, error))
+	    !add_others(sum, c, error) || !add_versions(sum, c, error))
 		return false;
 	add_number(sum, "targets", c->target_names_count);
 	for (unsigned i = 0; i < c->target_names_count; i++)

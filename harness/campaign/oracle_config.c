@@ -16,6 +16,21 @@ static const cyaml_schema_field_t window_fields[] = {
 	OPTIONAL_STRING("to", window_to),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t blocked_fields[] = {
+	CYAML_FIELD_SEQUENCE("when", CYAML_FLAG_POINTER, OracleConfig, blocked_when,
+			     &kx_yaml_string_entry, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("until", CYAML_FLAG_POINTER, OracleConfig, blocked_until, 0,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t part_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, OraclePart, name, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("at", CYAML_FLAG_POINTER, OraclePart, at, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t part_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, OraclePart, part_fields),
+};
 static const cyaml_schema_field_t oracle_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, OracleConfig, name, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("title", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, OracleConfig,
@@ -23,6 +38,10 @@ static const cyaml_schema_field_t oracle_fields[] = {
 	/* nested in the file, flat in the struct: its fields count from the struct's start */
 	{.key = "window",
 	 .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, OracleConfig, window_fields)}},
+	CYAML_FIELD_SEQUENCE("parts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, OracleConfig, parts,
+			     &part_schema, 0, ORACLE_MAX_PARTS),
+	{.key = "blocked",
+	 .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, OracleConfig, blocked_fields)}},
 	CYAML_FIELD_SEQUENCE("devices", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, OracleConfig,
 			     devices, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("addresses", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, OracleConfig,
@@ -64,6 +83,42 @@ static bool check_pattern(const OracleConfig *o, const char *key, const char *pa
 			      pattern, at + 1, said);
 }
 
+/* Names stand in tables and in sentences. */
+static bool check_part_name(const OracleConfig *o, unsigned i, GError **error)
+{
+	g_autofree char *key = g_strdup_printf("parts.%u.name", i);
+	const char *name = o->parts[i].name;
+	if (!campaign_check_text(o->path, key, name, error))
+		return false;
+	if (strlen(name) > ORACLE_PART_NAME_MAX || *name == '(' || strpbrk(name, "\t\r\n"))
+		return campaign_error(error, o->path, key,
+				      "'%s' is no name of a part: one line of at most %u bytes, "
+				      "without a '(' in front",
+				      name, ORACLE_PART_NAME_MAX);
+	for (unsigned k = 0; k < i; k++)
+		if (g_str_equal(o->parts[k].name, name))
+			return campaign_error(error, o->path, key,
+					      "there is a part '%s' already; put both patterns "
+					      "into one, with a '|' between",
+					      name);
+	return true;
+}
+
+static bool check_parts(const OracleConfig *o, GError **error)
+{
+	for (unsigned i = 0; i < o->parts_count; i++) {
+		g_autofree char *key = g_strdup_printf("parts.%u.at", i);
+		if (!check_part_name(o, i, error) || !check_pattern(o, key, o->parts[i].at, error))
+			return false;
+	}
+	for (unsigned i = 0; i < o->blocked_when_count; i++) {
+		g_autofree char *key = campaign_entry_key("blocked.when", i);
+		if (!check_pattern(o, key, o->blocked_when[i], error))
+			return false;
+	}
+	return check_pattern(o, "blocked.until", o->blocked_until, error);
+}
+
 static bool check_device(const char *text)
 {
 	unsigned segment, bus, device, function;
@@ -94,7 +149,7 @@ static bool check_oracle(OracleConfig *o, GError **error)
 	if (!campaign_check_name(o->path, "name", o->name, error) ||
 	    !check_pattern(o, "window.from", o->window_from, error) ||
 	    !check_pattern(o, "window.to", o->window_to, error) ||
-	    !check_pattern(o, "alive", o->alive, error))
+	    !check_pattern(o, "alive", o->alive, error) || !check_parts(o, error))
 		return false;
 	for (unsigned i = 0; i < o->devices_count; i++)
 		if (!check_device(o->devices[i])) {

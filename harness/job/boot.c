@@ -54,10 +54,25 @@ static OracleEnd oracle_end(TargetEnd end)
 	return ends[end];
 }
 
+/* What the tables that the kernel saw declare; NULL: it never showed any, or they are damaged. */
+static FaultRegions *load_regions(const char *dir)
+{
+	g_autofree char *acpi = g_build_filename(dir, "acpi", NULL);
+	g_autoptr(FaultRegions) regions = fault_regions_new();
+	g_autoptr(GError) why = NULL;
+	if (!g_file_test(acpi, G_FILE_TEST_IS_DIR))
+		return NULL;
+	if (fault_regions_add_path(regions, acpi, &why))
+		return g_steal_pointer(&regions);
+	g_debug("%s", why->message);
+	return NULL;
+}
+
 /* What the oracle says, and no outcome for a kernel that is not the one asked for: banner and agent
  * must both name it, and it must have got its boot parameters. */
-static OracleResult *judge(const BootRequest *r, const TargetResult *t)
+static OracleResult *judge(const BootRequest *r, const TargetResult *t, const char *dir)
 {
+	g_autoptr(FaultRegions) regions = load_regions(dir);
 	OracleInput in = {.console = t->console,
 			  .console_len = strlen(t->console),
 			  .kmsg = t->kmsg,
@@ -65,7 +80,8 @@ static OracleResult *judge(const BootRequest *r, const TargetResult *t)
 			  .identity = r->identity,
 			  .end = oracle_end(t->end),
 			  .end_detail = t->reason,
-			  .mode = r->mode};
+			  .mode = r->mode,
+			  .regions = regions};
 	OracleResult *judged = oracle_judge(&in, r->oracle);
 	if (t->wrong && judged->outcome != OUTCOME_INFRA) {
 		judged->outcome = OUTCOME_INFRA;
@@ -117,7 +133,7 @@ static bool record(Job *job, const TargetResult *t, unsigned wait_us, const char
 		   GError **error)
 {
 	gint64 start = g_get_monotonic_time();
-	g_autoptr(OracleResult) judged = judge(job->r, t);
+	g_autoptr(OracleResult) judged = judge(job->r, t, dir);
 	g_autoptr(json_t) line = trial_line(job, t, judged, wait_us);
 	if (!boot_evidence_finish(job->r, job->number, wait_us, dir, judged, line, error))
 		return false;

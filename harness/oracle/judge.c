@@ -163,6 +163,14 @@ static void find_markers(Judge *j)
 		closed = last;
 	if (r->window_opened && opened >= 0 && closed >= opened && closed != G_MAXINT64)
 		r->measures.window_us = closed - opened;
+	else
+		opened = closed = -1;
+	if (r->window_opened) {
+		g_array_unref(r->parts);
+		r->parts = oracle_parts_find(rules, j->lines, j->from, j->to, opened, closed);
+	}
+	r->blocked_asked = rules->blocked_until != NULL;
+	r->measures.blocked_us = oracle_blocked_us(rules, j->lines);
 }
 
 static void take_fault(const Fault *fault, gpointer user)
@@ -182,13 +190,19 @@ static void take_fault(const Fault *fault, gpointer user)
 	};
 	f.counts = fault->kind == FAULT_KIND_FAULT && f.in_window && f.device_matches &&
 		   f.address_matches;
+	OraclePartSeen *part = f.in_window ? oracle_parts_at(j->result->parts, at) : NULL;
+	f.part = part ? part->name : NULL;
 	m->faults += f.counts;
+	if (part)
+		part->faults += f.counts;
 	m->outside += fault->kind == FAULT_KIND_FAULT && !f.counts;
 	/* a record that stands for more than itself: those count as it does */
 	bool more = fault->kind != FAULT_KIND_FAULT || f.counts;
 	if (more && j->result->window_opened && at >= j->from) {
 		m->suppressed += fault->suppressed;
 		j->in_window_suppressed += f.in_window ? fault->suppressed : 0;
+		if (part)
+			part->suppressed += fault->suppressed;
 	}
 	if (j->result->faults->len >= MAX_FAULTS)
 		return;
@@ -196,8 +210,9 @@ static void take_fault(const Fault *fault, gpointer user)
 	f.fault->line = l->number;
 	g_free(f.fault->window);
 	f.fault->window = f.in_window ? g_strdup(ORACLE_WINDOW) : NULL;
-	g_free(f.fault->region);
-	f.fault->region = g_strdup(region);
+	g_clear_pointer(&f.fault->region, g_free);
+	if (!j->in->regions || !fault_regions_find(j->in->regions, f.fault))
+		f.fault->region = g_strdup(region);
 	OracleFault *kept = g_memdup2(&f, sizeof(f));
 	g_ptr_array_add(j->result->faults, kept);
 	if (kept->counts && !j->first)
@@ -206,7 +221,7 @@ static void take_fault(const Fault *fault, gpointer user)
 
 static void collect_faults(Judge *j)
 {
-	g_autoptr(FaultParser) parser = fault_parser_new(take_fault, j);
+	g_autoptr(FaultParser) parser = fault_parser_new_with_windows(take_fault, j);
 	for (guint i = 0; i < j->lines->len; i++) {
 		const OracleLine *l = LINE(j->lines, i);
 		if (!l->mute)
@@ -359,7 +374,8 @@ OracleResult *oracle_judge(const OracleInput *in, const OracleConfig *config)
 {
 	OracleResult *r = g_new0(OracleResult, 1);
 	r->faults = g_ptr_array_new_with_free_func(free_fault);
-	r->measures.window_us = -1;
+	r->parts = g_array_new(FALSE, FALSE, sizeof(OraclePartSeen));
+	r->measures.window_us = r->measures.blocked_us = -1;
 	Judge j = {.in = in, .result = r};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(OracleRules) rules = oracle_rules_new(config, &error);

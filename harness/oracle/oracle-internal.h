@@ -9,7 +9,9 @@
 
 typedef struct {
 	FaultRegex *from, *to, *alive; /* from, to: NULL when not configured */
-	GHashTable *devices;	       /* set of ssss:bb:dd.f; NULL: all */
+	FaultRegex **parts;	       /* one for each part */
+	FaultRegex **blocked_when, *blocked_until;
+	GHashTable *devices; /* set of ssss:bb:dd.f; NULL: all */
 	const OracleConfig *config;
 } OracleRules;
 
@@ -50,6 +52,17 @@ bool oracle_find_variant(const GArray *lines, const OracleInput *in, guint *ret_
 			 guint *ret_to);
 /* The launcher said that it jumps into the new kernel. */
 bool oracle_has_jumped(const GArray *lines);
+
+/* ---- parts ---- */
+
+/* Of the window [from, to) of `lines`, which is open from opened_us to closed_us (-1: not known): a
+ * new array of OraclePartSeen. */
+GArray *oracle_parts_find(const OracleRules *r, const GArray *lines, guint from, guint to,
+			  gint64 opened_us, gint64 closed_us);
+/* The one that holds line `at`; NULL: none. */
+OraclePartSeen *oracle_parts_at(GArray *parts, guint at);
+/* How long DMA was refused, by the markers; -1: not known. */
+gint64 oracle_blocked_us(const OracleRules *r, const GArray *lines);
 
 /* Both sources in one order: the records of /dev/kmsg and, where those have gaps or end, the
  * console's lines. *ret_complete: no record is missing between the first and the last. */

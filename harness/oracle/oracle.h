@@ -15,6 +15,7 @@
 
 #include "campaign/campaign.h"
 #include "iommu/fault.h"
+#include "iommu/regions.h"
 
 typedef enum {
 	OUTCOME_FAULT,
@@ -72,6 +73,8 @@ typedef struct {
 	OracleEnd end;
 	const char *end_detail; /* for the reason: "kexec -l: Cannot load /kernel"; may be NULL */
 	BootMode mode;
+	/* What the machine's tables declare, for fault->region; NULL: the config's ranges only. */
+	const FaultRegions *regions;
 } OracleInput;
 
 typedef struct {
@@ -80,16 +83,34 @@ typedef struct {
 			      * first: from the window's opening on */
 	uint64_t outside;    /* faults that do not count */
 	gint64 window_us;    /* kernel time from marker to marker; -1: not known */
+	gint64 blocked_us;   /* kernel time in which the device's DMA is refused, by the markers of
+			      * `blocked`, wherever in the boot; -1: not known */
 } OracleMeasures;
 
+/* Before the first marker of a part. */
+#define ORACLE_PART_BEFORE "(before)"
+
+/* A part of the window, as this boot had it. */
+typedef struct {
+	const char *name;    /* of the config, which must live as long, or ORACLE_PART_BEFORE */
+	gint64 start_us;     /* kernel time; before the window's for what began before it; -1: not
+			      * known */
+	gint64 length_us;    /* inside the window; -1: not known */
+	uint64_t faults;     /* that count */
+	uint64_t suppressed; /* with them, as in OracleMeasures */
+	guint line;	     /* where it begins, for the oracle's own use */
+} OraclePartSeen;
+
 /* A fault of the variant and how it was judged. fault->window is ORACLE_WINDOW when it fell into
- * the window, fault->region the configured address range that it matched. */
+ * the window, fault->region what the machine's tables declare there, else the configured address
+ * range that it matched. */
 typedef struct {
 	Fault *fault;
 	const char *source; /* "kmsg", "console", or "emulator" (its lines are in the console's
 			     * text): where fault->line counts; static */
 	bool in_window, device_matches, address_matches;
-	bool counts; /* all of these, and kind is FAULT_KIND_FAULT */
+	bool counts;	  /* all of these, and kind is FAULT_KIND_FAULT */
+	const char *part; /* of the window that it fell into, by name; NULL: none */
 } OracleFault;
 
 typedef struct {
@@ -97,7 +118,10 @@ typedef struct {
 	char *reason;	   /* one sentence for people */
 	GPtrArray *faults; /* of OracleFault, in the order of the log */
 	OracleMeasures measures;
+	GArray *parts; /* of OraclePartSeen, in the order of this boot; empty without `parts` in the
+			* config. The counts of all of them are those of the window. */
 	bool banner_seen, identity_seen, alive_seen, window_opened, window_closed;
+	bool blocked_asked; /* the config says when DMA is refused */
 	bool kmsg_complete; /* no record was lost between its first and last */
 	char *answered;	    /* the identity or the release that the banner shows; NULL: no banner */
 } OracleResult;
@@ -112,9 +136,9 @@ OracleResult *oracle_judge(const OracleInput *in, const OracleConfig *config);
 void oracle_result_free(OracleResult *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OracleResult, oracle_result_free)
 
-/* A new object {outcome, reason, identity, measures: {faults, suppressed, outside, window_us},
- * faults} with the first `max_faults` records as in fault_to_json() plus source, in_window and
- * counts. Keys as in docs/jobs.md. */
+/* A new object {outcome, reason, identity, measures: {faults, suppressed, outside, window_us,
+ * and where they were asked for blocked_us, parts}, faults} with the first `max_faults` records as
+ * in fault_to_json() plus source, in_window and counts. Keys as in docs/jobs.md. */
 json_t *oracle_result_to_json(const OracleResult *r, size_t max_faults);
 /* The record of one fault as oracle_result_to_json() writes it (a line of faults.jsonl). */
 json_t *oracle_fault_to_json(const OracleFault *f);

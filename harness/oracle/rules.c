@@ -18,6 +18,23 @@ static bool compile(const OracleConfig *config, const char *key, const char *pat
 	return false;
 }
 
+static bool compile_parts(OracleRules *r, const OracleConfig *config, GError **error)
+{
+	r->parts = g_new0(FaultRegex *, config->parts_count + 1);
+	r->blocked_when = g_new0(FaultRegex *, config->blocked_when_count + 1);
+	for (unsigned i = 0; i < config->parts_count; i++) {
+		g_autofree char *key = g_strdup_printf("parts.%u.at", i);
+		if (!compile(config, key, config->parts[i].at, &r->parts[i], error))
+			return false;
+	}
+	for (unsigned i = 0; i < config->blocked_when_count; i++) {
+		g_autofree char *key = g_strdup_printf("blocked.when.%u", i);
+		if (!compile(config, key, config->blocked_when[i], &r->blocked_when[i], error))
+			return false;
+	}
+	return compile(config, "blocked.until", config->blocked_until, &r->blocked_until, error);
+}
+
 OracleRules *oracle_rules_new(const OracleConfig *config, GError **error)
 {
 	g_autoptr(OracleRules) r = g_new0(OracleRules, 1);
@@ -25,7 +42,8 @@ OracleRules *oracle_rules_new(const OracleConfig *config, GError **error)
 	if (!compile(config, "window.from", config->window_from, &r->from, error) ||
 	    !compile(config, "window.to", config->window_to, &r->to, error) ||
 	    !compile(config, "alive", config->alive ? config->alive : ORACLE_DEFAULT_ALIVE,
-		     &r->alive, error))
+		     &r->alive, error) ||
+	    !compile_parts(r, config, error))
 		return NULL;
 	if (config->devices_count)
 		r->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -52,6 +70,13 @@ void oracle_rules_free(OracleRules *r)
 	fault_regex_free(r->from);
 	fault_regex_free(r->to);
 	fault_regex_free(r->alive);
+	for (unsigned i = 0; r->parts && i < r->config->parts_count; i++)
+		fault_regex_free(r->parts[i]);
+	for (unsigned i = 0; r->blocked_when && i < r->config->blocked_when_count; i++)
+		fault_regex_free(r->blocked_when[i]);
+	fault_regex_free(r->blocked_until);
+	g_free(r->parts);
+	g_free(r->blocked_when);
 	g_clear_pointer(&r->devices, g_hash_table_unref);
 	g_free(r);
 }
