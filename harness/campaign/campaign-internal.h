@@ -63,11 +63,26 @@ bool campaign_compute_digest(Campaign *c, GError **error);
 bool campaign_lists(char *const *list, unsigned n, const char *name);
 /* patches.c: fixtures and candidates against the series, both in its order afterwards. */
 bool campaign_check_patches(Campaign *c, GError **error);
+/* The same for the fixtures of one version; NULL: it has no series. */
+bool campaign_check_fixtures(const char *path, const char *key, const Series *s, char **list,
+			     unsigned n, GError **error);
+/* versions.c: loads what the versions name, and checks it. */
+bool campaign_check_versions(Campaign *c, GError **error);
+void campaign_version_clear(CampaignVersion *v);
+/* survey.c: defaults and numbers; then, when all candidates are known, the variants. */
+bool campaign_check_survey(Campaign *c, GError **error);
+bool campaign_plan_survey(Campaign *c, GError **error);
 /* candidates.c: checks all that names suspects, and fills c->candidates with those that are known
  * without the kernel's source. */
 bool campaign_list_candidates(Campaign *c, GError **error);
 /* relations.c: depends, conflicts and weights of the candidates, when all of them are known. */
 bool campaign_relate(Campaign *c, GError **error);
+/* The candidate that `key` names; -1: none, *error says what there is. */
+int campaign_find_candidate(const Campaign *c, const char *key, const char *name, GError **error);
+/* Candidate `i` with all that it needs. */
+uint64_t campaign_closure(const Campaign *c, unsigned i);
+/* Not all candidates are known yet. */
+bool campaign_waits_for_source(const Campaign *c);
 /* The key of what names a candidate (or a fixture); the caller frees it. */
 char *campaign_key_of(const Campaign *c, const char *name);
 /* Adds the candidates that were found in the source to c->digest. */

@@ -58,6 +58,36 @@ static const cyaml_schema_field_t history_fields[] = {
 	STRING_OF(CampaignHistory, "series", series_name),
 	CYAML_FIELD_END,
 };
+static const cyaml_strval_t survey_after[] = {{"verdict", SURVEY_AFTER_VERDICT}};
+static const cyaml_schema_value_t mode_schema = {
+	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, BootMode, modes, G_N_ELEMENTS(modes)),
+};
+static const cyaml_schema_field_t survey_fields[] = {
+	LIST_OF(CampaignSurvey, "of", of),
+	LIST_OF(CampaignSurvey, "sets", sets),
+	CYAML_FIELD_UINT("boots", CYAML_FLAG_OPTIONAL, CampaignSurvey, boots),
+	CYAML_FIELD_SEQUENCE("modes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, CampaignSurvey,
+			     modes, &mode_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_ENUM("after", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, CampaignSurvey, after,
+			 survey_after, G_N_ELEMENTS(survey_after)),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t version_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, CampaignVersion, name, 0,
+			       CYAML_UNLIMITED),
+	STRING_OF(CampaignVersion, "title", title),
+	CYAML_FIELD_STRING_PTR("base", CYAML_FLAG_POINTER, CampaignVersion, base_name, 0,
+			       CYAML_UNLIMITED),
+	STRING_OF(CampaignVersion, "series", series_name),
+	LIST_OF(CampaignVersion, "fixtures", fixtures),
+	LIST_OF(CampaignVersion, "fragments", fragments),
+	STRING_OF(CampaignVersion, "cmdline", cmdline),
+	STRING_OF(CampaignVersion, "target", target_name),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t version_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, CampaignVersion, version_fields),
+};
 static const cyaml_schema_field_t search_fields[] = {
 	CYAML_FIELD_FLOAT("confidence", CYAML_FLAG_OPTIONAL, CampaignSearch, confidence),
 	CYAML_FIELD_UINT("seed", CYAML_FLAG_OPTIONAL, CampaignSearch, seed),
@@ -89,6 +119,10 @@ static const cyaml_schema_field_t campaign_fields[] = {
 				history, history_fields),
 	CYAML_FIELD_SEQUENCE("relations", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
 			     relations, &relation_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_MAPPING_PTR("survey", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
+				survey, survey_fields),
+	CYAML_FIELD_SEQUENCE("versions", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
+			     versions, &version_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_ENUM("effect", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, Campaign, effect,
 			 effects, G_N_ELEMENTS(effects)),
 	CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER, Campaign, target_names,
@@ -111,6 +145,10 @@ void campaign_free(Campaign *c)
 	series_free(c->series);
 	if (c->history)
 		series_free(c->history->series);
+	for (unsigned i = 0; i < c->versions_count; i++)
+		campaign_version_clear(&c->versions[i]);
+	if (c->survey)
+		g_free(c->survey->variants);
 	for (unsigned i = 0; i < c->candidates_count; i++)
 		candidate_clear(&c->candidates[i]);
 	g_free(c->candidates);
@@ -220,6 +258,7 @@ Campaign *campaign_load(const char *name_or_path, GError **error)
 	    !load_parts(c, error) ||
 	    !campaign_lookup_list(c->path, "fragments", c->fragments, c->fragments_count,
 				  "kernels/fragments", ".config", error) ||
+	    !campaign_check_versions(c, error) || !campaign_check_survey(c, error) ||
 	    !campaign_list_candidates(c, error) || !campaign_compute_digest(c, error))
 		return NULL;
 	return g_steal_pointer(&c);

@@ -8,7 +8,7 @@
 const char *candidate_kind_name(CandidateKind kind)
 {
 	static const char *const names[CANDIDATE_KIND_MAX] = {"patch", "parameter", "config",
-							      "commit"};
+							      "commit", "version"};
 	return kind < CANDIDATE_KIND_MAX ? names[kind] : "?";
 }
 
@@ -258,8 +258,22 @@ bool campaign_needs_source(const Campaign *c)
 	return c->history || (c->config && c->config->good);
 }
 
+/* Nobody suspects them, but they are what the variants are made of. */
+static bool add_all_versions(Campaign *c, GError **error)
+{
+	for (unsigned i = 0; i < c->versions_count; i++) {
+		const CampaignVersion *v = &c->versions[i];
+		const char *title = v->title ? v->title : v->base->title;
+		if (!add_plain(c, CANDIDATE_VERSION, v->name, title, error))
+			return false;
+	}
+	return campaign_relate(c, error) && campaign_plan_survey(c, error);
+}
+
 bool campaign_list_candidates(Campaign *c, GError **error)
 {
+	if (c->versions_count)
+		return add_all_versions(c, error);
 	if (!check_history(c, error) || !campaign_check_patches(c, error) ||
 	    !add_patches(c, error) || !add_parameters(c, error) || !add_config(c, error) ||
 	    !check_count(c, error))
@@ -267,8 +281,8 @@ bool campaign_list_candidates(Campaign *c, GError **error)
 	if (!c->candidates_count && !campaign_needs_source(c))
 		return campaign_error(error, c->path, "name",
 				      "nothing is suspected: expected one of the keys candidates "
-				      "(with series), parameters, config, history");
-	return campaign_relate(c, error);
+				      "(with series), parameters, config, history, versions");
+	return campaign_relate(c, error) && campaign_plan_survey(c, error);
 }
 
 bool campaign_expand(Campaign *c, Candidate *found, unsigned n, GError **error)
@@ -294,5 +308,5 @@ bool campaign_expand(Campaign *c, Candidate *found, unsigned n, GError **error)
 				      c->history ? "the range has no commits"
 						 : "the two files ask for the same kernel");
 	campaign_extend_digest(c, first);
-	return campaign_relate(c, error);
+	return campaign_relate(c, error) && campaign_plan_survey(c, error);
 }

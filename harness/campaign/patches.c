@@ -12,23 +12,23 @@ bool campaign_lists(char *const *list, unsigned n, const char *name)
 	return false;
 }
 
-static bool check_known(const Campaign *c, const char *which, char **list, unsigned n,
-			GError **error)
+static bool check_known(const char *path, const char *which, const Series *s, char **list,
+			unsigned n, GError **error)
 {
-	if (!campaign_check_distinct(c->path, which, list, n, error))
+	if (!campaign_check_distinct(path, which, list, n, error))
 		return false;
 	for (unsigned i = 0; i < n; i++) {
-		if (series_find(c->series, list[i]))
+		if (series_find(s, list[i]))
 			continue;
 		g_autoptr(GPtrArray) known = g_ptr_array_new();
-		for (unsigned k = 0; k < c->series->patches_count; k++)
-			g_ptr_array_add(known, c->series->patches[k].name);
+		for (unsigned k = 0; k < s->patches_count; k++)
+			g_ptr_array_add(known, s->patches[k].name);
 		g_ptr_array_add(known, NULL);
 		g_autofree char *hint =
 			campaign_suggest(list[i], (const char *const *)known->pdata);
 		g_autofree char *key = campaign_entry_key(which, i);
-		return campaign_error(error, c->path, key, "no patch '%s' in the series %s.%s",
-				      list[i], c->series->path, hint);
+		return campaign_error(error, path, key, "no patch '%s' in the series %s.%s",
+				      list[i], s->path, hint);
 	}
 	return true;
 }
@@ -44,21 +44,22 @@ static void default_candidates(Campaign *c)
 	}
 }
 
-static bool check_fixture(const Campaign *c, const char *name, GError **error)
+static bool check_fixture(const char *path, const char *which, const Series *s, char **list,
+			  unsigned n, unsigned i, GError **error)
 {
-	const Patch *p = series_find(c->series, name);
-	g_autofree char *key = campaign_key_of(c, name);
-	for (unsigned i = 0; i < p->depends_count; i++)
-		if (!campaign_lists(c->fixtures, c->fixtures_count, p->depends[i]))
-			return campaign_error(error, c->path, key,
+	const Patch *p = series_find(s, list[i]);
+	g_autofree char *key = campaign_entry_key(which, i);
+	for (unsigned d = 0; d < p->depends_count; d++)
+		if (!campaign_lists(list, n, p->depends[d]))
+			return campaign_error(error, path, key,
 					      "fixture '%s' depends on '%s', which is no fixture "
 					      "here",
-					      name, p->depends[i]);
-	for (unsigned i = 0; i < p->conflicts_count; i++)
-		if (campaign_lists(c->fixtures, c->fixtures_count, p->conflicts[i]))
-			return campaign_error(error, c->path, key,
-					      "fixture '%s' conflicts with fixture '%s'", name,
-					      p->conflicts[i]);
+					      p->name, p->depends[d]);
+	for (unsigned d = 0; d < p->conflicts_count; d++)
+		if (campaign_lists(list, n, p->conflicts[d]))
+			return campaign_error(error, path, key,
+					      "fixture '%s' conflicts with fixture '%s'", p->name,
+					      p->conflicts[d]);
 	return true;
 }
 
@@ -103,8 +104,8 @@ static bool names_suspects(const Campaign *c)
 
 static bool check_lists(Campaign *c, GError **error)
 {
-	if (!check_known(c, "fixtures", c->fixtures, c->fixtures_count, error) ||
-	    !check_known(c, "candidates", c->patches, c->patches_count, error))
+	if (!check_known(c->path, "fixtures", c->series, c->fixtures, c->fixtures_count, error) ||
+	    !check_known(c->path, "candidates", c->series, c->patches, c->patches_count, error))
 		return false;
 	for (unsigned i = 0; i < c->patches_count; i++)
 		if (campaign_lists(c->fixtures, c->fixtures_count, c->patches[i])) {
@@ -116,13 +117,31 @@ static bool check_lists(Campaign *c, GError **error)
 	return true;
 }
 
+static bool no_series(const char *path, const char *key, GError **error)
+{
+	return campaign_error(error, path, key,
+			      "these are names of patches: the key series says where they are");
+}
+
+bool campaign_check_fixtures(const char *path, const char *key, const Series *s, char **list,
+			     unsigned n, GError **error)
+{
+	if (!s)
+		return !n || no_series(path, key, error);
+	if (!check_known(path, key, s, list, n, error))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (!check_fixture(path, key, s, list, n, i, error))
+			return false;
+	sort_by_series(s, list, n);
+	return true;
+}
+
 bool campaign_check_patches(Campaign *c, GError **error)
 {
 	const char *key = c->fixtures_count ? "fixtures" : "candidates";
 	if (!c->series && (c->fixtures_count || c->patches_count))
-		return campaign_error(error, c->path, key,
-				      "these are names of patches: the key series says where they "
-				      "are");
+		return no_series(c->path, key, error);
 	if (campaign_given(c->path, "candidates") && !c->patches_count)
 		return campaign_error(error, c->path, "candidates",
 				      "an empty list; without this key all candidates of the "
@@ -137,7 +156,8 @@ bool campaign_check_patches(Campaign *c, GError **error)
 		return campaign_error(error, c->path, "series",
 				      "no candidates: every patch of the series is a fixture");
 	for (unsigned i = 0; i < c->fixtures_count; i++)
-		if (!check_fixture(c, c->fixtures[i], error))
+		if (!check_fixture(c->path, "fixtures", c->series, c->fixtures, c->fixtures_count,
+				   i, error))
 			return false;
 	for (unsigned i = 0; i < c->patches_count; i++)
 		if (!check_candidate(c, c->patches[i], error))

@@ -14,9 +14,8 @@ static int index_of(const Campaign *c, const char *name)
 	return -1;
 }
 
-/* The candidate that `key` names; -1: none, *error says what there is. A commit is meant by the
- * beginning of its hash, too. */
-static int find(const Campaign *c, const char *key, const char *name, GError **error)
+/* A commit is meant by the beginning of its hash, too. */
+int campaign_find_candidate(const Campaign *c, const char *key, const char *name, GError **error)
 {
 	int i = index_of(c, name);
 	for (unsigned k = 0; i < 0 && c->history && strlen(name) >= 7 && k < c->candidates_count;
@@ -63,7 +62,7 @@ static bool read_set(const Campaign *c, unsigned r, const char *which, char **li
 		return false;
 	for (unsigned k = 0; k < n; k++) {
 		g_autofree char *at = campaign_entry_key(key, k);
-		int j = find(c, at, list[k], error);
+		int j = campaign_find_candidate(c, at, list[k], error);
 		if (j < 0)
 			return false;
 		if (j == own)
@@ -77,7 +76,7 @@ static bool relate_named(Campaign *c, unsigned r, GError **error)
 {
 	const CampaignRelation *n = &c->relations[r];
 	g_autofree char *key = g_strdup_printf("relations.%u.candidate", r);
-	int i = find(c, key, n->candidate, error);
+	int i = campaign_find_candidate(c, key, n->candidate, error);
 	if (i < 0)
 		return false;
 	Candidate *k = &c->candidates[i];
@@ -89,7 +88,7 @@ static bool relate_named(Campaign *c, unsigned r, GError **error)
 			      n->candidate);
 }
 
-static uint64_t closure(const Campaign *c, unsigned i)
+uint64_t campaign_closure(const Campaign *c, unsigned i)
 {
 	uint64_t all = BIT(i), before;
 	do {
@@ -105,10 +104,10 @@ static bool check_testable(const Campaign *c, unsigned i, GError **error)
 {
 	const Candidate *k = &c->candidates[i];
 	g_autofree char *key = campaign_key_of(c, k->name);
-	uint64_t all = closure(c, i);
+	uint64_t all = campaign_closure(c, i);
 	for (unsigned a = 0; a < c->candidates_count; a++) {
 		uint64_t clash = all & BIT(a) ? c->candidates[a].conflicts & all : 0;
-		if (a != i && all & BIT(a) && closure(c, a) & BIT(i))
+		if (a != i && all & BIT(a) && campaign_closure(c, a) & BIT(i))
 			return campaign_error(error, c->path, key,
 					      "'%s' and '%s' need each other: make them one "
 					      "candidate",
@@ -175,7 +174,7 @@ static bool weigh(Campaign *c, GError **error)
 	for (unsigned i = 0; i < c->search.weights_count; i++) {
 		CampaignWeight *w = &c->search.weights[i];
 		g_autofree char *key = g_strdup_printf("search.weights.%u.candidate", i);
-		int k = w->candidate ? find(c, key, w->candidate, error) : -1;
+		int k = w->candidate ? campaign_find_candidate(c, key, w->candidate, error) : -1;
 		if (w->candidate && k < 0)
 			return false;
 		if (k < 0 || g_str_equal(c->candidates[k].name, w->candidate))
@@ -192,7 +191,7 @@ static bool weigh(Campaign *c, GError **error)
 }
 
 /* Names can only be looked up when all candidates are there. */
-static bool waits_for_source(const Campaign *c)
+bool campaign_waits_for_source(const Campaign *c)
 {
 	for (unsigned i = 0; i < c->candidates_count; i++)
 		if (c->candidates[i].kind >= CANDIDATE_CONFIG)
@@ -209,7 +208,7 @@ bool campaign_relate(Campaign *c, GError **error)
 		return campaign_error(error, c->path, "relations",
 				      "the commits of a history have their parents; there is "
 				      "nothing to relate");
-	if (waits_for_source(c))
+	if (campaign_waits_for_source(c))
 		return true;
 	if (c->history)
 		return weigh(c, error);
