@@ -84,8 +84,46 @@ bool kx_write_scratch(const char *path, const char *data, gssize len, int mode, 
 	return g_file_set_contents_full(path, data, len, G_FILE_SET_CONTENTS_NONE, mode, error);
 }
 
+static GHashTable *noted_files;
+
+void kx_note_files(GHashTable *set)
+{
+	noted_files = set;
+}
+
+void kx_note_file(const char *path)
+{
+	if (noted_files)
+		g_hash_table_add(noted_files, g_canonicalize_filename(path, NULL));
+}
+
+static const char *snapshot(void)
+{
+	const char *root = g_getenv("KEXSECT_SNAPSHOT");
+	return root && g_path_is_absolute(root) ? root : NULL;
+}
+
+const char *kx_resolve_origin(const char *path)
+{
+	const char *root = snapshot();
+	size_t len = root ? strlen(root) : 0;
+	return root && g_str_has_prefix(path, root) && path[len] == '/' ? path + len : path;
+}
+
+char *kx_resolve(const char *value, const char *here)
+{
+	char *full = g_canonicalize_filename(value, here);
+	const char *root = snapshot();
+	if (!root || kx_resolve_origin(full) != full)
+		return full;
+	char *copy = g_build_filename(root, full, NULL);
+	g_free(full);
+	return copy;
+}
+
 char *kx_read_file(const char *path, size_t max, size_t *ret_len, GError **error)
 {
+	kx_note_file(path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		kx_set_errno(error, errno, "cannot read %s", path);
@@ -234,6 +272,7 @@ uint64_t kx_free_space(const char *path)
 
 char *kx_sha256_file(const char *path, GError **error)
 {
+	kx_note_file(path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		kx_set_errno(error, errno, "cannot read %s", path);

@@ -36,6 +36,19 @@ uint64_t kx_tree_size(const char *path);
  * existing parent of it; UINT64_MAX when it cannot be told. */
 uint64_t kx_free_space(const char *path);
 
+/* A campaign that waits in a queue is a copy of all its files below one folder, each under its own
+ * absolute path: $KEXSECT_SNAPSHOT is that folder for whoever loads the copy.
+ *
+ * The file that `value` means when it stands in a file of the folder `here`: absolute and without
+ * dots, and below the snapshot when there is one. The caller frees it. */
+char *kx_resolve(const char *value, const char *here);
+/* The path that it was copied from; `path` itself when it is not in the snapshot. */
+const char *kx_resolve_origin(const char *path);
+/* From now on the paths of files that kx_read_file and kx_sha256_file read are added to the set
+ * (new strings), or those that kx_note_file is told of; NULL ends it. */
+void kx_note_files(GHashTable *set);
+void kx_note_file(const char *path);
+
 /* SHA-256 of a file's content in lower-case hex; the caller frees it. */
 char *kx_sha256_file(const char *path, GError **error);
 

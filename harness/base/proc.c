@@ -53,9 +53,49 @@ static int open_input(const char *input)
 	return fd;
 }
 
-static char **merged_environment(const char *const *env)
+#define FDS_VARIABLE "KEXSECT_FDS"
+
+const int *kx_proc_inherited(void)
 {
-	char **all = g_get_environ();
+	static GArray *fds;
+	if (fds)
+		return (const int *)(void *)fds->data;
+	const char *text = g_getenv(FDS_VARIABLE);
+	g_auto(GStrv) numbers = g_strsplit(text ? text : "", ",", -1);
+	fds = g_array_new(TRUE, FALSE, sizeof(int));
+	for (char **n = numbers; *n; n++) {
+		gint64 fd;
+		if (g_ascii_string_to_signed(*n, 10, 3, G_MAXINT, &fd, NULL) &&
+		    fcntl((int)fd, F_GETFD) >= 0) {
+			int number = (int)fd;
+			g_array_append_val(fds, number);
+		}
+	}
+	int end = -1;
+	g_array_append_val(fds, end);
+	return (const int *)(void *)fds->data;
+}
+
+static gsize count_fds(const int *fds)
+{
+	gsize n = 0;
+	while (fds && fds[n] >= 0)
+		n++;
+	return n;
+}
+
+static char **name_fds(char **env, const int *fds)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	for (; fds && *fds >= 0; fds++)
+		g_string_append_printf(text, "%s%d", text->len ? "," : "", *fds);
+	return text->len ? g_environ_setenv(env, FDS_VARIABLE, text->str, TRUE)
+			 : g_environ_unsetenv(env, FDS_VARIABLE);
+}
+
+static char **merged_environment(const char *const *env, const int *fds)
+{
+	char **all = name_fds(g_get_environ(), fds);
 	for (; env && *env; env++) {
 		const char *eq = strchr(*env, '=');
 		g_autofree char *name = eq ? g_strndup(*env, (gsize)(eq - *env)) : NULL;
@@ -80,7 +120,7 @@ pid_t kx_proc_spawn(const KxProc *p, int *ret_out_fd, int *ret_err_fd, GError **
 			return -1;
 		}
 	}
-	g_auto(GStrv) env = merged_environment(p->env);
+	g_auto(GStrv) env = merged_environment(p->env, p->fds);
 	bool pipe_out = ret_out_fd && (!p->log_path || !ret_err_fd);
 	bool pipe_err = ret_err_fd && !p->log_path;
 	GPid pid = -1;
@@ -89,8 +129,8 @@ pid_t kx_proc_spawn(const KxProc *p, int *ret_out_fd, int *ret_err_fd, GError **
 		p->cwd, p->argv, (const char *const *)env,
 		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES,
 		child_setup, GINT_TO_POINTER(getpid()), in, pipe_out ? -1 : log,
-		pipe_err ? -1 : log, NULL, NULL, 0, &pid, NULL, pipe_out ? ret_out_fd : NULL,
-		pipe_err ? ret_err_fd : NULL, &e);
+		pipe_err ? -1 : log, p->fds, p->fds, count_fds(p->fds), &pid, NULL,
+		pipe_out ? ret_out_fd : NULL, pipe_err ? ret_err_fd : NULL, &e);
 	close(in);
 	if (log >= 0)
 		close(log);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Child processes: run one to its end, or follow one from the main loop. A child gets a process
  * group of its own, is told to end (SIGTERM) when this process dies, and never inherits descriptors
- * above 2. What is left of the group when the child ends is killed. */
+ * above 2 but those it is given. What is left of the group when the child ends is killed. */
 #pragma once
 
 #include <glib.h>
@@ -15,6 +15,8 @@ typedef struct {
 	const char *input;	 /* standard input; NULL: /dev/null */
 	const char *log_path;	 /* append stdout and stderr to this file instead of keeping them */
 	unsigned timeout_s;	 /* 0: none; after it the group gets SIGTERM, 5 s later SIGKILL */
+	const int *fds;		 /* descriptors that it inherits under the same numbers, ended by
+				  * -1; it finds them by kx_proc_inherited(); NULL: none */
 	size_t max_output;	 /* bytes kept of each stream; 0: 16 MiB; the rest is dropped */
 } KxProc;
 
@@ -36,6 +38,10 @@ bool kx_proc_run(const KxProc *p, KxProcResult *ret, GError **error);
 /* As kx_proc_run, and a non-zero exit status is an error (KX_ERROR_FAILED) that quotes the last
  * lines of standard error. */
 bool kx_proc_check(const KxProc *p, KxProcResult *ret, GError **error);
+
+/* The descriptors above 2 that this process was given by KxProc.fds, ended by -1. They are locks
+ * that live as long as the work does: passed on to a job, never to a compiler. */
+const int *kx_proc_inherited(void);
 
 /* A child that is followed from the main loop. */
 typedef struct KxChild KxChild;

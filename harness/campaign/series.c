@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "campaign/campaign-internal.h"
 
 static const cyaml_strval_t kinds[] = {{"candidate", PATCH_CANDIDATE}, {"fixture", PATCH_FIXTURE}};
@@ -93,9 +94,10 @@ static bool check_file(const Series *s, unsigned i, GError **error)
 		p->mbox = NULL;
 	}
 	g_autofree char *here = g_path_get_dirname(s->path);
-	char *full = g_canonicalize_filename(p->file, here);
+	char *full = kx_resolve(p->file, here);
 	g_free(p->file);
 	p->file = full;
+	kx_note_file(full);
 	if (g_file_test(full, G_FILE_TEST_IS_REGULAR))
 		return true;
 	return campaign_error(error, s->path, key, "patch '%s': there is no file %s", p->name,

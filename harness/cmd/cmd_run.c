@@ -13,7 +13,15 @@
 #include "kernel/kernel.h"
 #include "report/report.h"
 
-enum { OPT_AGAIN = OPT_COMMAND, OPT_PLAIN, OPT_QUIET };
+enum {
+	OPT_AGAIN = OPT_COMMAND,
+	OPT_PLAIN,
+	OPT_QUIET,
+	OPT_TARGET,
+	OPT_BOOTS,
+	OPT_HOURS,
+	OPT_COMPILE
+};
 
 static const struct option options[] = {OPTION_HELP,
 					OPTION_VERBOSE,
@@ -24,17 +32,36 @@ static const struct option options[] = {OPTION_HELP,
 					{"again", no_argument, NULL, OPT_AGAIN},
 					{"plain", no_argument, NULL, OPT_PLAIN},
 					{"quiet", no_argument, NULL, OPT_QUIET},
+					{"target", required_argument, NULL, OPT_TARGET},
+					{"boots", required_argument, NULL, OPT_BOOTS},
+					{"hours", required_argument, NULL, OPT_HOURS},
+					{"compile-minutes", required_argument, NULL, OPT_COMPILE},
 					{0}};
+
+typedef struct {
+	EngineOptions engine;
+	guint64 boots; /* 0: what the campaign says */
+	double hours;
+} Own;
 
 static bool own(int option, const char *value, gpointer user)
 {
-	EngineOptions *o = user;
+	Own *own = user;
+	EngineOptions *o = &own->engine;
 	if (option == OPT_AGAIN)
 		o->again = true;
 	else if (option == OPT_PLAIN)
 		o->show = ENGINE_SHOW_PLAIN;
 	else if (option == OPT_QUIET)
 		o->show = ENGINE_SHOW_QUIET;
+	else if (option == OPT_TARGET)
+		o->target = value;
+	else if (option == OPT_BOOTS)
+		return cmd_number("boots", value, 1, &own->boots);
+	else if (option == OPT_HOURS)
+		return cmd_positive("hours", value, &own->hours);
+	else if (option == OPT_COMPILE)
+		return cmd_positive("compile-minutes", value, &o->compile_minutes);
 	else
 		return false;
 	return true;
@@ -129,16 +156,34 @@ static bool expand(Campaign *c, const CommonOptions *common, GError **error)
 	return true;
 }
 
+/* The budget that was given here takes the place of the campaign's. */
+static bool take_options(Campaign *c, const Own *own, GError **error)
+{
+	if (own->boots)
+		c->budget.boots = (unsigned)MIN(own->boots, G_MAXINT);
+	if (own->hours > 0)
+		c->budget.hours = own->hours;
+	for (unsigned i = 0; own->engine.target && i < c->target_names_count; i++)
+		if (g_str_equal(c->targets[i]->name, own->engine.target))
+			return true;
+	if (own->engine.target)
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "--target %s: %s has no such target",
+			    own->engine.target, c->path);
+	return !own->engine.target;
+}
+
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
-	EngineOptions o = {.show = ENGINE_SHOW_AUTO};
-	int status = cmd_parse(&cmd_run, argc, argv, options, own, &o, &common, 1, 1);
+	Own own_options = {.engine.show = ENGINE_SHOW_AUTO};
+	EngineOptions o;
+	int status = cmd_parse(&cmd_run, argc, argv, options, own, &own_options, &common, 1, 1);
 	if (status >= 0)
 		return status;
+	o = own_options.engine;
 	GError *error = NULL;
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
-	if (!c)
+	if (!c || !take_options(c, &own_options, &error))
 		return cmd_fail(error);
 	if (!is_ready(argv[optind], &common))
 		return 1;
@@ -167,6 +212,10 @@ const Command cmd_run = {
 	.summary = "Run a campaign here, to its verdict; goes on where it was stopped",
 	.help = "  CAMPAIGN            a file, or the name of a campaign that came with kexsect\n"
 		"  --again             a new run, when the last one has its verdict\n"
+		"  --target NAME       use this one of the campaign's targets (default: the "
+		"first)\n"
+		"  --boots N, --hours H, --compile-minutes M\n"
+		"                      a budget in place of the campaign's\n"
 		"  --results DIR       evidence and reports (default: $KEXSECT_RESULTS, else "
 		"./results)\n"
 		"  --cache DIR         sources, kernels, launcher states (default: $KEXSECT_CACHE, "

@@ -68,3 +68,5 @@ int cmd_fail(GError *error);
 int cmd_usage(const Command *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A whole number of at least `min`; false (and says so) for anything else. */
 bool cmd_number(const char *option, const char *text, guint64 min, guint64 *ret);
+/* A number above 0, at most 100000; false (and says so) for anything else. */
+bool cmd_positive(const char *option, const char *text, double *ret);

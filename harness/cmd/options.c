@@ -40,6 +40,19 @@ bool cmd_number(const char *option, const char *text, guint64 min, guint64 *ret)
 	return false;
 }
 
+bool cmd_positive(const char *option, const char *text, double *ret)
+{
+	char *end;
+	double value = g_ascii_strtod(text, &end);
+	if (end != text && !*end && value > 0 && value <= 1e5) {
+		*ret = value;
+		return true;
+	}
+	g_printerr("kexsect: --%s %s: a number above 0 and at most 100000 is wanted\n", option,
+		   text);
+	return false;
+}
+
 void common_options_clear(CommonOptions *c)
 {
 	g_free(c->results);

@@ -51,8 +51,10 @@ typedef struct {
 	const char *results; /* folder */
 	const char *cache;   /* folder, absolute */
 	const char
-		*program; /* what runs the jobs: `PROGRAM job build FILE`; NULL: /proc/self/exe */
-	bool again;	  /* begin a new run when the last one has its verdict */
+		*program;   /* what runs the jobs: `PROGRAM job build FILE`; NULL: /proc/self/exe */
+	const char *target; /* the one of the campaign's targets to use; NULL: the first */
+	double compile_minutes; /* budget for the compiler over all sittings; 0: none */
+	bool again;		/* begin a new run when the last one has its verdict */
 	bool no_sandbox;
 	EngineShow show;
 	bool verbose; /* plain lines also above the live display, steps of jobs too */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,12 +65,44 @@ static void stopping_a_deaf_child_kills_it(void **state)
 	run("trap '' TERM; sleep 30; sleep 30", true, "", 137);
 }
 
+/* What it was given is open under the same number, and what it was not is closed. */
+static void a_child_gets_the_descriptors_that_it_is_given(void **state)
+{
+	int given = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int other = open("/dev/zero", O_RDONLY);
+	assert_true(given > 2 && other > 2);
+	g_autofree char *script =
+		g_strdup_printf("echo $KEXSECT_FDS; test -e /proc/self/fd/%d && echo open; "
+				"test -e /proc/self/fd/%d || echo closed",
+				given, other);
+	KxProc p = {.argv = (const char *const[]){"sh", "-c", script, NULL},
+		    .fds = (const int[]){given, -1}};
+	g_auto(KxProcResult) r = {0};
+	assert_true(kx_proc_check(&p, &r, NULL));
+	g_autofree char *expected = g_strdup_printf("%d\nopen\nclosed\n", given);
+	assert_string_equal(r.out, expected);
+	g_setenv("KEXSECT_FDS", "7", TRUE); /* is not passed on by itself */
+	KxProc plain = {
+		.argv = (const char *const[]){"sh", "-c", "echo ${KEXSECT_FDS-none}", NULL}};
+	g_auto(KxProcResult) second = {0};
+	assert_true(kx_proc_check(&plain, &second, NULL));
+	assert_string_equal(second.out, "none\n");
+	g_autofree char *text = g_strdup_printf("%d,1,x,999999", given);
+	g_setenv("KEXSECT_FDS", text, TRUE);
+	assert_int_equal(kx_proc_inherited()[0], given);
+	assert_int_equal(kx_proc_inherited()[1], -1);
+	g_unsetenv("KEXSECT_FDS");
+	close(given);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_arrive_whole),
 		cmocka_unit_test(a_stranger_that_holds_the_pipe_does_not_block),
 		cmocka_unit_test(stopping_a_deaf_child_kills_it),
+		cmocka_unit_test(a_child_gets_the_descriptors_that_it_is_given),
 	};
 	return cmocka_run_group_tests_name("base child", tests, NULL, NULL);
 }

@@ -156,6 +156,21 @@ static void json_members_are_type_checked(void **state)
 	assert_string_equal(json_string_value(text), "a\xef\xbf\xbd");
 }
 
+static void a_snapshot_takes_the_place_of_its_origin(void **state)
+{
+	g_unsetenv("KEXSECT_SNAPSHOT");
+	g_autofree char *plain = kx_resolve("../b", "/etc/a");
+	assert_string_equal(plain, "/etc/b");
+	g_setenv("KEXSECT_SNAPSHOT", "/copy", TRUE);
+	g_autofree char *there = kx_resolve("/etc/b", "/copy/etc/a");
+	assert_string_equal(there, "/copy/etc/b");
+	g_autofree char *relative = kx_resolve("../b", "/copy/etc/a");
+	assert_string_equal(relative, "/copy/etc/b");
+	assert_string_equal(kx_resolve_origin("/copy/etc/b"), "/etc/b");
+	assert_string_equal(kx_resolve_origin("/copyist/b"), "/copyist/b");
+	g_unsetenv("KEXSECT_SNAPSHOT");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +186,7 @@ int main(void)
 						make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(json_errors_say_where, make_dir, drop_dir),
 		cmocka_unit_test(json_members_are_type_checked),
+		cmocka_unit_test(a_snapshot_takes_the_place_of_its_origin),
 	};
 	return cmocka_run_group_tests_name("base files", tests, NULL, NULL);
 }
