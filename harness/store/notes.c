@@ -132,16 +132,21 @@ void store_verdict_free(StoreVerdict *v)
 	g_free(v);
 }
 
+bool store_set_verdict(Store *s, gint64 campaign, const StoreVerdict *v, GError **error)
+{
+	return store_exec(s, error,
+			  "REPLACE INTO verdict (campaign, kind, effect, members, probability, "
+			  "why, reason, details, time_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			  "issidssji", campaign, v->kind, v->effect, (gint64)v->members,
+			  v->probability, v->why, v->reason, v->details,
+			  v->time_us ? v->time_us : g_get_real_time());
+}
+
 bool store_finish(Store *s, gint64 campaign, const StoreVerdict *v, GError **error)
 {
 	if (!store_begin(s, error))
 		return false;
-	bool ok = store_exec(s, error,
-			     "REPLACE INTO verdict (campaign, kind, effect, members, probability, "
-			     "why, reason, details, time_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			     "issidssji", campaign, v->kind, v->effect, (gint64)v->members,
-			     v->probability, v->why, v->reason, v->details,
-			     v->time_us ? v->time_us : g_get_real_time()) &&
+	bool ok = store_set_verdict(s, campaign, v, error) &&
 		  store_set_state(s, campaign, STORE_DONE, "", error);
 	return store_end(s, ok, error);
 }

@@ -153,6 +153,35 @@ static const char *const steps[] = {
 	"DROP TABLE posterior;"
 	"ALTER TABLE posterior_3 RENAME TO posterior;"
 	"ALTER TABLE trial ADD COLUMN plan TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(plan));",
+	/* 4: several kernels in a row, and runs whose result is a table */
+	"CREATE TABLE candidate_4 ("
+	"  campaign INTEGER NOT NULL REFERENCES campaign ON DELETE CASCADE,"
+	"  idx INTEGER NOT NULL CHECK (idx >= 0),"
+	"  kind TEXT NOT NULL"
+	"    CHECK (kind IN ('patch', 'parameter', 'config', 'commit', 'version')),"
+	"  name TEXT NOT NULL,"
+	"  title TEXT NOT NULL,"
+	"  text TEXT NOT NULL,"
+	"  file TEXT NOT NULL,"
+	"  depends INTEGER NOT NULL,"
+	"  PRIMARY KEY (campaign, idx),"
+	"  UNIQUE (campaign, name)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO candidate_4 SELECT * FROM candidate;"
+	"DROP TABLE candidate;"
+	"ALTER TABLE candidate_4 RENAME TO candidate;"
+	"CREATE TABLE verdict_4 ("
+	"  campaign INTEGER PRIMARY KEY REFERENCES campaign ON DELETE CASCADE,"
+	"  kind TEXT NOT NULL CHECK (kind IN ('cause', 'none', 'inconclusive', 'table')),"
+	"  effect TEXT NOT NULL,"
+	"  members INTEGER NOT NULL,"
+	"  probability REAL NOT NULL CHECK (probability BETWEEN 0 AND 1),"
+	"  why TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  details TEXT NOT NULL CHECK (json_valid(details)),"
+	"  time_us INTEGER NOT NULL) STRICT;"
+	"INSERT INTO verdict_4 SELECT * FROM verdict;"
+	"DROP TABLE verdict;"
+	"ALTER TABLE verdict_4 RENAME TO verdict;",
 };
 
 #define APPLICATION_ID 0x6b657873 /* "kexs": file(1) and we know whose database it is */

@@ -9,8 +9,8 @@
  *
  * Records are plain structs. Times of day are microseconds since 1970 UTC, 0: not yet. Sets of
  * candidates are masks: candidate i is bit i, in the order of store_candidates(); of a
- * history (its candidates are of kind commit) a mask is a position: 0 the start of the range, i
- * candidate i - 1. Paths are
+ * history (its candidates are of kind commit) or of versions a mask is a position: 0 the start of
+ * the range, i candidate i - 1. Paths are
  * absolute here and relative to the results folder in the database, so that the folder can be
  * moved. Strings and JSON values are owned by their struct; functions that return one or an array
  * hand it to the caller (g_ptr_array_unref, store_…_free). Writers copy. On reading, strings are
@@ -68,7 +68,7 @@ typedef struct {
 } StoreCampaign;
 
 typedef struct {
-	char *kind; /* patch, parameter, config, commit */
+	char *kind; /* patch, parameter, config, commit, version */
 	char *name, *title;
 	char *text;	  /* what it is: a name in the series, words, settings, a hash */
 	char *file;	  /* absolute path of the patch */
@@ -129,7 +129,7 @@ typedef struct {
 	bool clean;    /* of a clean build */
 	char *target;  /* name */
 	char *mode;    /* kexec, cold */
-	char *purpose; /* calibrate, search, parent, confirm */
+	char *purpose; /* calibrate, search, parent, confirm, survey */
 	char *outcome; /* fault, clean, hang, panic, noboot, infra */
 	char *reason;
 	char *evidence;	  /* folder; "" when the job died before it made one */
@@ -225,12 +225,12 @@ bool store_set_document(Store *s, gint64 campaign, const char *name, const json_
 json_t *store_document(Store *s, gint64 campaign, const char *name, GError **error);
 
 typedef struct {
-	char *kind;	  /* cause, none, inconclusive */
+	char *kind;	  /* cause, none, inconclusive; table: nothing was searched */
 	char *effect;	  /* cures, causes */
 	uint64_t members; /* of a cause */
 	double probability;
 	char *why; /* rule, no_effect, no_fault, base_faults, unfinished, untestable, cold_differs,
-		    * budget */
+		    * budget, survey */
 	char *reason; /* one line for people */
 	json_t *details;
 	gint64 time_us;
@@ -238,6 +238,8 @@ typedef struct {
 
 void store_verdict_free(StoreVerdict *v);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreVerdict, store_verdict_free)
+/* Replaces an earlier one; the run goes on. */
+bool store_set_verdict(Store *s, gint64 campaign, const StoreVerdict *v, GError **error);
 /* Replaces an earlier one and ends the run (state done) in one transaction. */
 bool store_finish(Store *s, gint64 campaign, const StoreVerdict *v, GError **error);
 /* NULL without *error when there is none yet. */

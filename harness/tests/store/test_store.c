@@ -210,6 +210,9 @@ static void test_verdict(void **state)
 			  .probability = 0.995,
 			  .why = (char *)"rule",
 			  .reason = (char *)"a cures"};
+	assert_true(store_set_verdict(s, c->id, &v, NULL));
+	g_autoptr(StoreCampaign) open = store_find_campaign(s, c->slug, NULL);
+	assert_int_equal(open->state, STORE_RUNNING);
 	assert_true(store_finish(s, c->id, &v, NULL));
 	g_autoptr(StoreVerdict) r = store_verdict(s, c->id, NULL);
 	assert_string_equal(r->kind, "cause");
@@ -261,6 +264,10 @@ static void test_upgrade(void **state)
 			"purpose, outcome, reason, evidence, measures, seconds, time_us) "
 			"VALUES (1, 7, 1, '', 0, '', 'cold', '', 'fault', '', '', '{}', '{}', 5)",
 			""));
+		assert_true(store_exec(s, NULL,
+				       "INSERT INTO verdict VALUES (1, 'cause', 'cures', 1, 0.99, "
+				       "'rule', 'so it is', '{}', 9)",
+				       ""));
 	}
 	g_autoptr(GError) error = NULL;
 	assert_null(store_open(*state, STORE_READ, &error));
@@ -280,6 +287,9 @@ static void test_upgrade(void **state)
 	assert_string_equal(k->name, "a");
 	assert_string_equal(k->text, "a");
 	assert_string_equal(k->file, "/patches/a.patch");
+	g_autoptr(StoreVerdict) verdict = store_verdict(s, c->id, NULL);
+	assert_string_equal(verdict->kind, "cause");
+	assert_string_equal(verdict->reason, "so it is");
 	gint64 sitting = store_begin_sitting(s, c->id, NULL);
 	assert_true(sample_trial(s, c, sitting, 8, 1, "clean", NULL));
 	assert_true(store_check(s, NULL));
