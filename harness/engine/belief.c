@@ -7,18 +7,6 @@
 #define TOP 5
 #define LISTED 10
 
-void engine_observe(Engine *e, SearchMask mask, int outcome, bool cold, bool clean)
-{
-	SearchMode mode = cold ? SEARCH_COLD : SEARCH_KEXEC;
-	if (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN) {
-		search_observe(e->search, mask, outcome == ENGINE_FAULT, outcome == ENGINE_CLEAN,
-			       mode, clean);
-		engine_watch_drift(e, mask, clean, cold, outcome == ENGINE_FAULT);
-	} else if (outcome != ENGINE_INFRA) {
-		search_observe_untestable(e->search, mask, false);
-	}
-}
-
 void engine_look(Engine *e)
 {
 	g_free(e->top);
@@ -161,11 +149,9 @@ bool engine_conclude(Engine *e, const char *budget, GError **error)
 	out->why = g_strdup(budget ? "budget" : search_why_name(v.why));
 	out->reason = g_steal_pointer(&reason);
 	out->details = details(e, &v);
-	StoreTimes times = engine_times(e);
-	if (!store_set_times(e->store, e->sitting, &times, error) ||
-	    !store_finish(e->store, e->run->id, out, error))
+	e->answered = true;
+	if (!engine_record_verdict(e, out, error))
 		return false;
-	e->finished = true;
 	engine_tell_verdict(e, out);
 	return true;
 }

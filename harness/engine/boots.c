@@ -2,6 +2,7 @@
 /* `job boot`: kernels to trials. */
 #include "engine/engine-internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -15,9 +16,13 @@ static char *evidence_of(const Engine *e, unsigned number)
 
 static json_t *plan_of(const SearchExperiment *x)
 {
-	return json_pack("{s:o, s:f, s:f, s:f, s:i}", "reason", kx_json_text(x->reason), "bits",
-			 x->bits, "p_fault", x->p_fault, "cost_s", x->cost_s, "boots",
-			 (int)x->boots);
+	json_t *plan = json_pack("{s:o, s:f, s:i}", "reason", kx_json_text(x->reason), "cost_s",
+				 x->cost_s, "boots", (int)x->boots);
+	if (!isnan(x->bits)) {
+		json_object_set_new(plan, "bits", json_real(x->bits));
+		json_object_set_new(plan, "p_fault", json_real(x->p_fault));
+	}
+	return plan;
 }
 
 /* What the folder of a trial cannot tell by itself: see adopt.c. */
@@ -31,13 +36,15 @@ static bool write_plan(Engine *e, const EngineJob *j, const char *name, GError *
 			  (int)j->first, "boots", (int)j->boots, "mask", mask, "variant",
 			  engine_names_of(e, j->mask), "clean", (int)j->clean, "mode", j->mode,
 			  "purpose", j->purpose, "identity", j->kernel->identity, "build",
-			  j->kernel->hash, "target", e->target->name, "why", j->plan);
+			  j->kernel->hash, "target", j->target->name, "why", j->plan);
 	return plan && kx_json_save(path, plan, error);
 }
 
 /* Whether the rest of the batch is still worth its time. */
 static bool wants_more(const EngineJob *j, int outcome)
 {
+	if (g_str_equal(j->purpose, ENGINE_SURVEY_PURPOSE))
+		return outcome != ENGINE_INFRA;
 	return outcome == ENGINE_CLEAN || (outcome == ENGINE_FAULT && !j->until_fault);
 }
 
@@ -61,7 +68,8 @@ bool engine_start_boots(Engine *e, GError **error)
 	j->mask = e->next.variant;
 	j->clean = e->next.clean_build;
 	j->mode = g_strdup(e->next.mode == SEARCH_COLD ? "cold" : "kexec");
-	j->purpose = g_strdup(search_purpose_name(e->next.purpose));
+	j->purpose = g_strdup(e->purpose);
+	j->target = engine_target(e, j->mask);
 	j->until_fault = e->next.until_fault;
 	j->plan = plan_of(&e->next);
 	j->kernel = engine_kernel(e, j->mask, j->clean, false);
@@ -73,12 +81,15 @@ bool engine_start_boots(Engine *e, GError **error)
 		return false;
 	g_autoptr(json_t) request =
 		json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:o}", "format",
-			  1, "target", e->target->path, "oracle", c->oracle->path, "kernel",
+			  1, "target", j->target->path, "oracle", c->oracle->path, "kernel",
 			  j->kernel->kernel, "identity", j->kernel->identity, "cmdline", cmdline,
 			  "mode", j->mode, "boots", (int)j->boots, "first", (int)j->first, "cache",
 			  e->options->cache, "evidence", evidence, "stop_at", stop_at(j));
-	const char *launcher = e->launcher ? e->launcher->kernel : e->target->launcher.kernel;
-	if (launcher && !g_str_equal(launcher, "base"))
+	const char *own = j->target->launcher.kernel;
+	const char *launcher = own && !g_str_equal(own, "base") ? own
+			       : e->launcher			? e->launcher->kernel
+								: NULL;
+	if (launcher)
 		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));
 	return engine_start_job(e, JOB_BOOT, name, request, error);
 }
@@ -95,15 +106,22 @@ static void tell_trial(Engine *e, const StoreTrial *t)
 				 kx_json_text(t->evidence), "measures", t->measures));
 }
 
+void engine_observe(Engine *e, const StoreTrial *t, int outcome)
+{
+	e->plan->observe(e, t, outcome);
+	if (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN)
+		engine_watch_drift(e, t->mask, t->clean, g_str_equal(t->mode, "cold"),
+				   outcome == ENGINE_FAULT);
+}
+
 bool engine_take_trial(Engine *e, StoreTrial *t, const json_t *faults, GError **error)
 {
 	int outcome = engine_outcome(t->outcome);
 	bool evidence = outcome != ENGINE_INFRA;
 	StorePosterior *p = NULL;
 	if (evidence) {
-		engine_observe(e, t->mask, outcome, g_str_equal(t->mode, "cold"), t->clean);
-		engine_look(e);
-		p = engine_posterior(e, t->number);
+		engine_observe(e, t, outcome);
+		p = e->plan->belief ? e->plan->belief(e, t->number) : NULL;
 	}
 	StoreTimes times = engine_times(e);
 	bool ok = store_add_trial(e->store, e->run->id, e->sitting, t, faults, p, &times, error);
@@ -114,8 +132,8 @@ bool engine_take_trial(Engine *e, StoreTrial *t, const json_t *faults, GError **
 	e->boots += evidence;
 	e->next_trial = MAX(e->next_trial, t->number + 1);
 	tell_trial(e, t);
-	if (evidence)
-		engine_tell_leader(e, t->number);
+	if (evidence && e->plan->recorded)
+		e->plan->recorded(e, t->number);
 	return true;
 }
 
@@ -154,7 +172,7 @@ static StoreTrial *blank_trial(Engine *e, unsigned number)
 	t->mask = j->mask;
 	t->build = g_strdup(j->kernel->hash);
 	t->clean = j->clean;
-	t->target = g_strdup(e->target->name);
+	t->target = g_strdup(j->target->name);
 	t->mode = g_strdup(j->mode);
 	t->purpose = g_strdup(j->purpose);
 	t->plan = json_incref(j->plan);

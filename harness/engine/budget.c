@@ -13,6 +13,9 @@ const char *engine_budget_used(const Engine *e)
 		return "hours";
 	if (e->builds > b->builds)
 		return "builds";
+	double compile_s = e->before_compile_s + engine_times(e).compile;
+	if (e->options->compile_minutes > 0 && compile_s >= e->options->compile_minutes * 60)
+		return "compile minutes";
 	return NULL;
 }
 
@@ -55,11 +58,9 @@ static double parent_boots(const Engine *e)
 	return MIN(ceil(log(confidence / (1 - confidence)) / -log1p(-q)), 250);
 }
 
-double engine_time_left(const Engine *e)
+double engine_search_time_left(const Engine *e)
 {
 	const SearchExperiment *x = &e->next;
-	if (!e->search || !x->boots)
-		return -1;
 	SearchCosts defaults;
 	search_costs_init(&defaults);
 	double boot = engine_median(e->boot_s, defaults.boot_s);
@@ -78,5 +79,13 @@ double engine_time_left(const Engine *e)
 		left = x->bits > 1e-3 ? x->cost_s * MIN(e->entropy / x->bits, 200) : x->cost_s;
 		left += confirm + 2 * parent_boots(e) * boot;
 	}
-	return CLAMP(left, 0, MAX(e->campaign->budget.hours * 3600 - engine_elapsed(e), 0));
+	return left;
+}
+
+double engine_time_left(const Engine *e)
+{
+	if (!e->plan || !e->next.boots)
+		return -1;
+	double budget = e->campaign->budget.hours * 3600 - engine_elapsed(e);
+	return CLAMP(e->plan->time_left(e), 0, MAX(budget, 0));
 }

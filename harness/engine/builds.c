@@ -167,7 +167,7 @@ void engine_build_line(Engine *e, const json_t *line)
 			tell(e, b);
 			engine_add_kernel(e, b);
 			if (g_str_equal(b->status, "unbuildable") && !b->launcher)
-				search_observe_untestable(e->search, b->mask, true);
+				e->plan->untestable(e, b->mask, false);
 		}
 	}
 	store_build_free(b);

@@ -67,19 +67,38 @@ static int lock_run(const StoreCampaign *run, GError **error)
 	}
 }
 
-/* Its budget ended it, and now there is more. */
-static bool can_go_on(Engine *e, const StoreCampaign *run)
+static bool has_more_budget(const Engine *e, const StoreCampaign *run)
 {
-	if (run->state != STORE_DONE)
-		return true;
-	g_autoptr(StoreVerdict) v = store_verdict(e->store, run->id, NULL);
-	if (!v || !g_str_equal(v->why, "budget"))
-		return false;
 	const json_t *before = json_object_get(run->config, "budget");
 	const CampaignBudget *now = &e->campaign->budget;
 	return now->boots > kx_json_int(before, "boots", G_MAXINT) ||
 	       now->builds > kx_json_int(before, "builds", G_MAXINT) ||
 	       now->hours > kx_json_num(before, "hours", G_MAXDOUBLE);
+}
+
+/* The campaign asks for a table that is not there, or not like that, or not full. */
+static bool lacks_table(Engine *e, const StoreCampaign *run, bool more)
+{
+	if (!e->campaign->survey)
+		return false;
+	g_autoptr(json_t) doc = store_document(e->store, run->id, "survey", NULL);
+	g_autoptr(json_t) plan = engine_survey_plan(e->campaign);
+	const char *why = doc ? kx_json_str(doc, "why") : NULL;
+	return !json_equal(plan, json_object_get(doc, "plan")) ||
+	       (more && g_strcmp0(why, "complete") != 0);
+}
+
+/* Its budget ended it, and now there is more; or more is asked for. */
+static bool can_go_on(Engine *e, const StoreCampaign *run)
+{
+	if (run->state != STORE_DONE)
+		return true;
+	g_autoptr(StoreVerdict) v = store_verdict(e->store, run->id, NULL);
+	bool more = has_more_budget(e, run);
+	if (!v)
+		return false;
+	return (more && g_str_equal(v->why, "budget")) || lacks_table(e, run, more) ||
+	       (campaign_searches(e->campaign) && g_str_equal(v->kind, "table"));
 }
 
 static bool choose(Engine *e, GError **error)

@@ -46,6 +46,7 @@ typedef struct {
 	double trials_s;	     /* sum of the trials' totals */
 	SearchMask mask;
 	bool clean;
+	const TargetConfig *target;
 	gint64 step_us; /* when `step` began */
 	char *mode;
 	char *purpose;
@@ -82,12 +83,56 @@ void engine_emit(Engine *e, json_t *event);
 void engine_note(Engine *e, const char *level, const char *kind, unsigned trial, const char *format,
 		 ...) G_GNUC_PRINTF(5, 6);
 
+/* ---- where the next boots come from (plan.c) ---- */
+
+typedef struct EngineSurvey EngineSurvey; /* plan_survey.c */
+
+/* A way to choose what is booted next. A new one is one file and one line in plan.c. */
+typedef struct {
+	const char *name;
+	/* Whether this run has it to do, or to go on with. */
+	bool (*wanted)(const Engine *e);
+	/* Makes what it needs; then it is told of the boots that there are already. */
+	bool (*begin)(Engine *e, GError **error);
+	/* A kernel that does not build; with `lab` a variant that the lab failed too often for. */
+	void (*untestable)(Engine *e, SearchMask mask, bool lab);
+	/* A boot that was evidence, of this sitting or an earlier one. */
+	void (*observe)(Engine *e, const StoreTrial *t, int outcome);
+	/* It knows all boots of earlier sittings. May be NULL. */
+	void (*replayed)(Engine *e);
+	/* What is believed after a boot, for the store; NULL: nothing. */
+	StorePosterior *(*belief)(Engine *e, unsigned trial);
+	/* That boot is in the store. May be NULL. */
+	void (*recorded)(Engine *e, unsigned trial);
+	/* The next experiment into e->next and e->purpose; false: none, and *ret_budget is the part
+	 * of the budget that is in the way, or stays NULL. */
+	bool (*next)(Engine *e, const char **ret_budget);
+	/* Nothing more to boot: records the result by engine_record_verdict(). */
+	bool (*conclude)(Engine *e, const char *budget, GError **error);
+	/* Seconds to its end, roughly, when e->next is set. */
+	double (*time_left)(const Engine *e);
+	/* Boots made and planned; NULL: nobody knows how many it takes. */
+	void (*progress)(const Engine *e, unsigned *ret_done, unsigned *ret_planned);
+} EnginePlan;
+
+extern const EnginePlan engine_plan_search, engine_plan_survey;
+#define ENGINE_SURVEY_PURPOSE "survey" /* StoreTrial.purpose of its boots */
+
+/* The first that the run still has to do; NULL: it is over. */
+const EnginePlan *engine_plan_wanted(const Engine *e);
+bool engine_begin_plan(Engine *e, GError **error);
+/* The run is over when nothing else is wanted. */
+bool engine_record_verdict(Engine *e, const StoreVerdict *v, GError **error);
+/* What decides whether a finished table is still the one that is asked for. */
+json_t *engine_survey_plan(const Campaign *c);
+void engine_survey_free(EngineSurvey *s);
+
 /* ---- the engine ---- */
 
 struct Engine {
 	const Campaign *campaign;
 	const EngineOptions *options;
-	const TargetConfig *target;
+	const TargetConfig *target; /* of what has none of its own: engine_target() */
 	Store *store;
 	StoreCampaign *run;
 	gint64 sitting;
@@ -98,8 +143,13 @@ struct Engine {
 	bool finished; /* a verdict is in the store */
 	GError *error; /* why it stops */
 
-	Search *search;
-	SearchExperiment next; /* what the present job is for */
+	const EnginePlan *plan;
+	Search *search;	       /* NULL: not in this sitting */
+	EngineSurvey *survey;  /* NULL: not yet */
+	bool answered;	       /* the search has its verdict */
+	bool tabled;	       /* the survey has its table, as far as the budget goes */
+	SearchExperiment next; /* what the present job is for; bits, p_fault NaN: not known */
+	const char *purpose;   /* of it: StoreTrial.purpose */
 	GPtrArray *kernels;    /* EngineKernel */
 	EngineKernel *launcher;
 	unsigned next_trial, next_build;
@@ -121,7 +171,7 @@ struct Engine {
 
 	/* time (times.c) */
 	gint64 began_us;
-	double before_s; /* of earlier sittings */
+	double before_s, before_compile_s; /* of earlier sittings */
 	StoreTimes times;
 	GArray *boot_s, *build_s, *clean_s, *switch_s; /* double */
 	double full_s; /* compiling from nothing, as the launcher showed; 0: not known */
@@ -157,6 +207,8 @@ void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
  * and its subject; new string */
 char *engine_set_name(const Engine *e, SearchMask mask);
 json_t *engine_names_of(const Engine *e, SearchMask mask);
+/* The machine that boots it. */
+const TargetConfig *engine_target(const Engine *e, SearchMask mask);
 char *engine_commit_name(const Candidate *k);
 /* The build request of a variant without `clean`, `sandbox` and `cache`; the launcher's is the base
  * by itself. */
@@ -184,7 +236,8 @@ bool engine_load(Engine *e, GError **error);
 bool engine_replay(Engine *e, GError **error);
 /* adopt.c: evidence folders without a row in `trials`. */
 bool engine_adopt(Engine *e, const GPtrArray *trials, GError **error);
-/* matrix.c */
+/* matrix.c: what applies with what, tried out once and recorded */
+bool engine_make_problem(Engine *e, EngineProblem *ret, GError **error);
 bool engine_make_search(Engine *e, GError **error);
 
 /* builds.c, boots.c: start the job that the experiment needs; false: *error, nothing runs. */
@@ -198,7 +251,9 @@ void engine_build_ended(Engine *e, int status);
 bool engine_start_boots(Engine *e, GError **error);
 void engine_boot_line(Engine *e, const json_t *line);
 void engine_boot_ended(Engine *e, int status);
-/* Records a trial and tells search; frees nothing. */
+/* Tells the plan of a boot that was evidence, and watches for drift. */
+void engine_observe(Engine *e, const StoreTrial *t, int outcome);
+/* Records a trial and tells the plan; frees nothing. */
 bool engine_take_trial(Engine *e, StoreTrial *t, const json_t *faults, GError **error);
 
 /* job.c */
@@ -210,7 +265,6 @@ char *engine_job_failure(const EngineJob *j, int status);
 bool engine_end_orphan(Engine *e, GError **error);
 
 /* belief.c */
-void engine_observe(Engine *e, SearchMask mask, int outcome, bool cold, bool clean);
 StorePosterior *engine_posterior(Engine *e, unsigned trial);
 void engine_look(Engine *e); /* refreshes e->top, e->entropy, e->rates */
 void engine_tell_leader(Engine *e, unsigned trial);
@@ -222,7 +276,8 @@ void engine_tell_verdict(Engine *e, const StoreVerdict *v);
 /* The part of the budget that is used up ("boots", …), or NULL. */
 const char *engine_budget_used(const Engine *e);
 void engine_costs(Engine *e, GArray *built, SearchCosts *ret);
-/* Seconds to the verdict, roughly; < 0: no idea yet. */
+double engine_search_time_left(const Engine *e);
+/* Seconds to the end of the plan, roughly; < 0: no idea yet. */
 double engine_time_left(const Engine *e);
 /* drift.c */
 void engine_watch_drift(Engine *e, SearchMask mask, bool clean, bool cold, bool fault);

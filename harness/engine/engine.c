@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The loop: ask search, build, boot, until there is a verdict or a reason to stop. */
+/* The loop: ask what is next, build, boot, until there is a result or a reason to stop. */
 #include "engine/engine-internal.h"
 
 #include <glib-unix.h>
@@ -46,74 +46,75 @@ static gboolean on_cancel(int fd, GIOCondition condition, gpointer data)
 
 /* ---- one step ---- */
 
+static bool takes_base(const TargetConfig *t)
+{
+	return !t->launcher.kernel || g_str_equal(t->launcher.kernel, "base");
+}
+
+static bool kexecs(const Campaign *c)
+{
+	bool kexec = campaign_searches(c) && c->mode == BOOT_KEXEC;
+	for (unsigned m = 0; c->survey && m < c->survey->modes_count; m++)
+		kexec |= c->survey->modes[m] == BOOT_KEXEC;
+	return kexec;
+}
+
 /* The launcher's kernel is the base, unless the target brings one of its own. */
 static bool needs_launcher(const Engine *e)
 {
-	const char *own = e->target->launcher.kernel;
-	return e->campaign->mode == BOOT_KEXEC && (!own || g_str_equal(own, "base"));
+	const Campaign *c = e->campaign;
+	bool base = !c->versions_count && takes_base(e->target);
+	for (unsigned i = 0; i < c->versions_count; i++)
+		base |= takes_base(engine_target(e, i + 1));
+	return base && kexecs(c);
 }
 
 static bool finish(Engine *e, const char *budget, GError **error)
 {
-	if (!engine_conclude(e, budget, error))
+	if (!e->plan->conclude(e, budget, error))
 		return false;
-	stop(e);
-	return true;
+	if (e->finished) {
+		stop(e);
+		return true;
+	}
+	engine_schedule(e, 0);
+	return engine_begin_plan(e, error);
 }
 
 static void tell_experiment(Engine *e)
 {
 	const SearchExperiment *x = &e->next;
 	g_autofree char *name = engine_set_name(e, x->variant);
-	engine_emit(e, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:i, s:o, s:f, s:f, s:f, s:f, "
-				 "s:f}",
-				 "event", "experiment", "name", kx_json_text(name), "purpose",
-				 search_purpose_name(x->purpose), "variant",
-				 engine_names_of(e, x->variant), "mode",
-				 x->mode == SEARCH_COLD ? "cold" : "kexec", "clean",
-				 (int)x->clean_build, "boots", (int)x->boots, "reason",
-				 kx_json_text(x->reason), "bits", x->bits, "p_fault", x->p_fault,
-				 "untestable", x->untestable, "cost_s", x->cost_s, "seconds_left",
-				 engine_time_left(e)));
-}
-
-/* Search stops by itself when the budget does not allow what it would do next: the part of the
- * budget that, with more of it, would let it go on; NULL when it is not that. */
-static const char *budget_in_the_way(Engine *e, const SearchCosts *costs)
-{
-	SearchVerdict v;
-	SearchExperiment x;
-	search_verdict(e->search, &v);
-	if (v.kind != SEARCH_VERDICT_INCONCLUSIVE || v.why != SEARCH_WHY_UNFINISHED)
-		return NULL;
-	SearchCosts more = *costs;
-	more.boots_left = SEARCH_UNLIMITED;
-	if (search_next(e->search, &more, &x) == SEARCH_EXPERIMENT)
-		return "boots";
-	more.builds_left = SEARCH_UNLIMITED;
-	if (search_next(e->search, &more, &x) == SEARCH_EXPERIMENT)
-		return "builds";
-	more.seconds_left = HUGE_VAL;
-	return search_next(e->search, &more, &x) == SEARCH_EXPERIMENT ? "hours" : NULL;
+	unsigned done, planned;
+	json_t *event = json_pack(
+		"{s:s, s:o, s:s, s:o, s:s, s:b, s:i, s:o, s:f, s:f}", "event", "experiment", "name",
+		kx_json_text(name), "purpose", e->purpose, "variant",
+		engine_names_of(e, x->variant), "mode", x->mode == SEARCH_COLD ? "cold" : "kexec",
+		"clean", (int)x->clean_build, "boots", (int)x->boots, "reason",
+		kx_json_text(x->reason), "cost_s", x->cost_s, "seconds_left", engine_time_left(e));
+	if (!isnan(x->bits)) {
+		json_object_set_new(event, "bits", json_real(x->bits));
+		json_object_set_new(event, "p_fault", json_real(x->p_fault));
+		json_object_set_new(event, "untestable", json_real(x->untestable));
+	}
+	if (e->plan->progress) {
+		e->plan->progress(e, &done, &planned);
+		json_object_set_new(event, "done", json_integer(done));
+		json_object_set_new(event, "planned", json_integer(planned));
+	}
+	engine_emit(e, event);
 }
 
 /* True when there is an experiment in e->next; false: *error, or it is over. */
 static bool ask(Engine *e, GError **error)
 {
-	SearchCosts costs;
-	g_autoptr(GArray) built = g_array_new(FALSE, FALSE, sizeof(SearchMask));
 	const char *budget = engine_budget_used(e);
-	if (budget) {
-		finish(e, budget, error);
-		return false;
+	if (!budget && e->plan->next(e, &budget)) {
+		tell_experiment(e);
+		return true;
 	}
-	engine_costs(e, built, &costs);
-	if (search_next(e->search, &costs, &e->next) == SEARCH_DONE) {
-		finish(e, budget_in_the_way(e, &costs), error);
-		return false;
-	}
-	tell_experiment(e);
-	return true;
+	finish(e, budget, error);
+	return false;
 }
 
 static bool first_refusal(Engine *e, SearchMask variant)
@@ -131,8 +132,8 @@ static bool experiment(Engine *e, GError **error)
 	if (k->ok)
 		return engine_start_boots(e, error);
 	if (k->mask != x->variant && first_refusal(e, x->variant)) {
-		/* Search was told of the kernel by itself, without these boot parameters. */
-		search_observe_untestable(e->search, x->variant, true);
+		/* The plan was told of the kernel by itself, without these boot parameters. */
+		e->plan->untestable(e, x->variant, false);
 		engine_schedule(e, 0);
 		return true;
 	}
@@ -143,12 +144,6 @@ static bool experiment(Engine *e, GError **error)
 	return false;
 }
 
-static bool begin_search(Engine *e, GError **error)
-{
-	return engine_record_environment(e, NULL, error) && engine_make_search(e, error) &&
-	       engine_replay(e, error);
-}
-
 static bool advance(Engine *e, GError **error)
 {
 	if (needs_launcher(e)) {
@@ -156,7 +151,8 @@ static bool advance(Engine *e, GError **error)
 		if (!e->launcher || !e->launcher->ok)
 			return engine_start_build(e, 0, false, true, error);
 	}
-	if (!e->search && !begin_search(e, error))
+	if (!e->plan &&
+	    (!engine_record_environment(e, NULL, error) || !engine_begin_plan(e, error)))
 		return false;
 	return ask(e, error) && experiment(e, error);
 }
@@ -194,9 +190,20 @@ static gboolean on_heartbeat(gpointer data)
 
 /* ---- a sitting ---- */
 
+static const TargetConfig *choose_target(const Campaign *c, const char *name)
+{
+	for (unsigned i = 0; name && i < c->target_names_count; i++)
+		if (g_strcmp0(c->targets[i]->name, name) == 0)
+			return c->targets[i];
+	return c->targets[0];
+}
+
 static void init(Engine *e, const Campaign *c, const EngineOptions *options)
 {
-	*e = (Engine){.campaign = c, .options = options, .target = c->targets[0], .lock = -1};
+	*e = (Engine){.campaign = c,
+		      .options = options,
+		      .target = choose_target(c, options->target),
+		      .lock = -1};
 	e->began_us = g_get_monotonic_time();
 	e->kernels = g_ptr_array_new_with_free_func(engine_kernel_free);
 	e->given_up = g_ptr_array_new_with_free_func(g_free);
@@ -218,6 +225,7 @@ static void clear(Engine *e)
 	g_clear_handle_id(&e->cancel_source, g_source_remove);
 	g_clear_handle_id(&e->heartbeat_source, g_source_remove);
 	search_free(e->search);
+	engine_survey_free(e->survey);
 	g_free(e->machine);
 	g_free(e->top);
 	g_array_unref(e->boot_s);
@@ -258,7 +266,7 @@ static void sit(Engine *e)
 	kx_catch_signals();
 	e->cancel_source = g_unix_fd_add(kx_cancel_fd(), G_IO_IN, on_cancel, e);
 	e->heartbeat_source = g_timeout_add_seconds(HEARTBEAT_S, on_heartbeat, e);
-	if (e->campaign->target_names_count > 1)
+	if (e->campaign->target_names_count > 1 && !e->options->target)
 		engine_note(e, "info", "targets", 0, "only the first of %u targets is used, %s",
 			    e->campaign->target_names_count, e->target->name);
 	engine_schedule(e, 0);

@@ -58,7 +58,7 @@ void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const c
 			    "time it %s",
 			    name, clean ? " (clean build)" : "", row, what);
 		g_ptr_array_add(e->given_up, g_steal_pointer(&name));
-		search_observe_untestable(e->search, mask, true);
+		e->plan->untestable(e, mask, true);
 		engine_schedule(e, 0);
 		return;
 	}

@@ -230,17 +230,17 @@ bool engine_start_job(Engine *e, EngineJobKind kind, const char *name, const jso
 	j->kind = kind;
 	j->started_us = j->accounted_us = g_get_monotonic_time();
 	if (kx_json_save(path, request, error))
-		j->child = kx_child_start(&(KxProc){.argv = argv, .log_path = log}, on_line,
-					  on_exit_of_job, e, error);
+		j->child = kx_child_start(
+			&(KxProc){.argv = argv, .log_path = log, .fds = kx_proc_inherited()},
+			on_line, on_exit_of_job, e, error);
 	if (!j->child) {
 		clear_job(j);
 		return false;
 	}
 	note_pid(e, kx_child_pid(j->child));
-	const Timeouts *t = &e->target->timeouts;
 	j->silence_s = e->options->job_silence_s ? e->options->job_silence_s
 		       : kind == JOB_BUILD	 ? 3600
-						 : t->trial + 120;
+						 : j->target->timeouts.trial + 120;
 	listen_again(e);
 	return true;
 }

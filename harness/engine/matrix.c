@@ -87,18 +87,23 @@ static json_t *remembered(Engine *e)
 	return source && g_str_equal(source, "computed") ? g_steal_pointer(&doc) : NULL;
 }
 
-bool engine_make_search(Engine *e, GError **error)
+bool engine_make_problem(Engine *e, EngineProblem *ret, GError **error)
 {
 	const Campaign *c = e->campaign;
-	g_auto(EngineProblem) p = {0};
 	g_autoptr(json_t) matrix = remembered(e);
 	bool known = matrix != NULL;
-	if ((!known && !compute(e, &matrix, error)) || !engine_problem(c, matrix, &p, error) ||
-	    (!known && !c->history && !record(e, &p, matrix, error)) ||
-	    (c->history && !record_history(e, error)))
+	return (known || compute(e, &matrix, error)) && engine_problem(c, matrix, ret, error) &&
+	       (known || c->history || record(e, ret, matrix, error)) &&
+	       (!c->history || record_history(e, error));
+}
+
+bool engine_make_search(Engine *e, GError **error)
+{
+	g_auto(EngineProblem) p = {0};
+	if (!engine_make_problem(e, &p, error))
 		return false;
 	e->search = search_new(&p.problem, error);
 	if (!e->search)
-		g_prefix_error(error, "%s: ", c->path);
+		g_prefix_error(error, "%s: ", e->campaign->path);
 	return e->search != NULL;
 }

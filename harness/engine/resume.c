@@ -19,16 +19,30 @@ static bool load_builds(Engine *e, GError **error)
 	}
 }
 
+/* A search that is over: only its table is missing. One that the budget ended goes on. */
+static bool load_answer(Engine *e, GError **error)
+{
+	GError *why = NULL;
+	g_autoptr(StoreVerdict) v = store_verdict(e->store, e->run->id, &why);
+	if (why) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	e->answered = v && !g_str_equal(v->why, "budget") && !g_str_equal(v->kind, "table");
+	return true;
+}
+
 bool engine_load(Engine *e, GError **error)
 {
 	StoreTimes before;
 	if (!engine_end_orphan(e, error) || !store_times(e->store, e->run->id, &before, error))
 		return false;
 	e->before_s = before.total;
+	e->before_compile_s = before.compile;
 	e->replaying = true;
 	bool ok = load_builds(e, error);
 	e->replaying = false;
-	return ok;
+	return ok && load_answer(e, error);
 }
 
 static void replay_builds(Engine *e)
@@ -36,7 +50,7 @@ static void replay_builds(Engine *e)
 	for (guint i = 0; i < e->kernels->len; i++) {
 		const EngineKernel *k = e->kernels->pdata[i];
 		if (!k->ok && !k->launcher)
-			search_observe_untestable(e->search, k->mask, true);
+			e->plan->untestable(e, k->mask, false);
 	}
 }
 
@@ -50,7 +64,7 @@ static void replay_trial(Engine *e, const StoreTrial *t)
 	if (outcome == ENGINE_INFRA)
 		return;
 	e->boots++;
-	engine_observe(e, t->mask, outcome, g_str_equal(t->mode, "cold"), t->clean);
+	engine_observe(e, t, outcome);
 	double total = kx_json_num(t->seconds, "total", 0);
 	if (total > 0 && (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN))
 		g_array_append_val(e->boot_s, total);
@@ -73,10 +87,7 @@ bool engine_replay(Engine *e, GError **error)
 		e->next_trial = MAX(e->next_trial, event->trial + 1);
 	}
 	e->replaying = false;
-	engine_look(e);
-	if (trials->len && e->n_top) {
-		e->leading = e->top[0];
-		e->has_leading = true;
-	}
+	if (e->plan->replayed)
+		e->plan->replayed(e);
 	return engine_adopt(e, trials, error);
 }

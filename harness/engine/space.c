@@ -20,8 +20,8 @@ char *engine_commit_name(const Candidate *k)
 char *engine_set_name(const Engine *e, SearchMask mask)
 {
 	const Campaign *c = e->campaign;
-	if (c->history)
-		return mask == 0		     ? g_strdup("the start of the range")
+	if (campaign_is_numbered(c))
+		return mask == 0 ? g_strdup(c->history ? "the start of the range" : "the launcher")
 		       : mask <= c->candidates_count ? engine_commit_name(&c->candidates[mask - 1])
 						     : g_strdup("?");
 	GString *s = g_string_new(NULL);
@@ -44,9 +44,10 @@ json_t *engine_names_of(const Engine *e, SearchMask mask)
 {
 	const Campaign *c = e->campaign;
 	json_t *out = json_array();
-	if (c->history && mask >= 1 && mask <= c->candidates_count)
+	bool numbered = campaign_is_numbered(c);
+	if (numbered && mask >= 1 && mask <= c->candidates_count)
 		json_array_append_new(out, kx_json_text(c->candidates[mask - 1].name));
-	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+	for (unsigned i = 0; !numbered && i < c->candidates_count; i++)
 		if (mask & BIT(i))
 			json_array_append_new(out, kx_json_text(c->candidates[i].name));
 	return out;
@@ -54,9 +55,15 @@ json_t *engine_names_of(const Engine *e, SearchMask mask)
 
 /* ---- what a variant is made of ---- */
 
+const TargetConfig *engine_target(const Engine *e, SearchMask mask)
+{
+	const CampaignVersion *v = campaign_version(e->campaign, mask);
+	return v && v->target ? v->target : e->target;
+}
+
 SearchMask engine_compiled(const Campaign *c, SearchMask mask)
 {
-	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+	for (unsigned i = 0; !campaign_is_numbered(c) && i < c->candidates_count; i++)
 		if (c->candidates[i].kind == CANDIDATE_PARAMETER)
 			mask &= ~BIT(i);
 	return mask;
@@ -92,8 +99,25 @@ static json_t *list(char *const *items, unsigned n)
 	return out;
 }
 
+static json_t *version_request(const Campaign *c, const CampaignVersion *v)
+{
+	json_t *fragments = list(c->fragments, c->fragments_count);
+	json_t *own = list(v->fragments, v->fragments_count);
+	json_array_extend(fragments, own);
+	json_decref(own);
+	json_t *request = json_pack("{s:i, s:s, s:o, s:o, s:[]}", "format", 1, "recipe",
+				    v->base->path, "fragments", fragments, "fixtures",
+				    list(v->fixtures, v->fixtures_count), "candidates");
+	if (v->series)
+		json_object_set_new(request, "series", kx_json_text(v->series->path));
+	return request;
+}
+
 json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
 {
+	const CampaignVersion *version = launcher ? NULL : campaign_version(c, mask);
+	if (version)
+		return version_request(c, version);
 	json_t *request = json_pack("{s:i, s:s, s:o}", "format", 1, "recipe", c->base->path,
 				    "fragments", list(c->fragments, c->fragments_count));
 	const char *from, *to;
@@ -121,8 +145,11 @@ json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
 
 char *engine_cmdline(const Campaign *c, SearchMask mask)
 {
+	const CampaignVersion *v = campaign_version(c, mask);
 	GString *s = g_string_new(c->cmdline);
-	for (unsigned i = 0; !c->history && i < c->candidates_count; i++)
+	if (v && v->cmdline)
+		g_string_append_printf(s, "%s%s", s->len ? " " : "", v->cmdline);
+	for (unsigned i = 0; !campaign_is_numbered(c) && i < c->candidates_count; i++)
 		if (mask & BIT(i) && c->candidates[i].kind == CANDIDATE_PARAMETER)
 			g_string_append_printf(s, "%s%s", s->len ? " " : "", c->candidates[i].text);
 	return g_string_free(s, FALSE);
