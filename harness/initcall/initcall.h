@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 /* In the order in which the kernel runs them (include/asm-generic/vmlinux.lds.h, INIT_CALLS): each
- * number has an 's' part after it, rootfs stands after 5s. CONSOLE is a table of its own
- * (console_initcall), which console_init() runs before all others. */
+ * number has an 's' part after it, rootfs stands after 5s. CONSOLE (console_initcall) and SECURITY
+ * (security_initcall, up to 4.20) are tables of their own, which console_init() and then
+ * security_init() run before all others. */
 typedef enum {
 	INITCALL_EARLY,
 	INITCALL_PURE,
@@ -32,6 +33,7 @@ typedef enum {
 	INITCALL_LATE,
 	INITCALL_LATE_SYNC,
 	INITCALL_CONSOLE,
+	INITCALL_SECURITY,
 	INITCALL_LEVEL_MAX,
 	INITCALL_LEVEL_INVALID = -EINVAL,
 } InitcallLevel;

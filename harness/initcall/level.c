@@ -25,6 +25,7 @@ static const struct {
 	[INITCALL_LATE] = {"late", "7"},
 	[INITCALL_LATE_SYNC] = {"late_sync", "7s"},
 	[INITCALL_CONSOLE] = {"console", "con"},
+	[INITCALL_SECURITY] = {"security", "security"},
 };
 
 const char *initcall_level_name(InitcallLevel level)
