@@ -56,6 +56,15 @@ bool campaign_check_text(const char *path, const char *key, const char *text, GE
 /* Sets *value to a copy of `fallback` when it is NULL. */
 void campaign_default(char **value, const char *fallback);
 
+/* The folder that holds configs/, kernels/ and patches/ when `path` lies in one of these as usual;
+ * NULL otherwise. The caller frees it. */
+char *campaign_tree_of(const char *path);
+
+/* given.c: puts what the person gives for recipe `name` in the place of its source. */
+bool campaign_give_source(const char *name, RecipeSource *s, GError **error);
+/* toolchain.c: all profiles of the tree that holds the file, else of kx_data_dir() (Toolchain). */
+GPtrArray *campaign_load_toolchains(const char *path, GError **error);
+
 /* Fills c->digest; all parts are loaded. */
 bool campaign_compute_digest(Campaign *c, GError **error);
 

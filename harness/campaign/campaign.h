@@ -9,45 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- kernels/NAME.yaml ---- */
-
-typedef struct {
-	char *debian;  /* Debian source package: /usr/src/<debian>.tar.xz */
-	char *tarball; /* URL (https:, http:, file:), needs sha256 */
-	char *sha256;
-	char *git; /* URL or path of a repository, needs revision */
-	char *revision;
-} RecipeSource;
-
-/* kernels/toolchains/NAME.yaml */
-typedef struct {
-	char *name, *title;
-	char *cc;	  /* a command, or after loading an absolute path */
-	char **make_args; /* added to each make command line */
-	unsigned make_args_count;
-	char **env; /* NAME=value */
-	unsigned env_count;
-} Toolchain;
-
-typedef struct {
-	char *name, *title;
-	RecipeSource source;
-	char *arch;	  /* x86_64 */
-	char *defconfig;  /* make target that the .config starts from, such as tinyconfig */
-	char **fragments; /* after loading: absolute paths */
-	unsigned fragments_count;
-	char *toolchain_file; /* key `toolchain`; after loading: absolute path */
-	char *image;	      /* path of the bootable image in the build tree */
-	unsigned steps; /* lines that a build from nothing prints: for the progress of the first
-			   one; 0: not known */
-	/* not in the file */
-	char *path; /* absolute path of the recipe */
-	Toolchain *toolchain;
-} Recipe;
-
-Recipe *recipe_load(const char *path, GError **error);
-void recipe_free(Recipe *r);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recipe, recipe_free)
+#include "campaign/recipe.h"
 
 /* ---- patches/NAME/series.yaml ---- */
 
@@ -92,6 +54,13 @@ typedef enum { RECORD_NONE, RECORD_AMD } TargetRecord;
 typedef enum { TABLES_OVERRIDE, TABLES_FIRMWARE } TargetTables;
 typedef enum { DETERMINISM_NONE, DETERMINISM_ICOUNT } TargetDeterminism;
 
+/* Boots of one kernel at different phases of what does DMA with a period, in a machine that counts
+ * instructions. */
+typedef struct {
+	unsigned period_us; /* of the DMA; 0: not asked for */
+	unsigned steps;	    /* phases that the period is divided into */
+} TargetPhase;
+
 typedef struct {
 	char *uri;	   /* NULL: qemu:///embed with a folder of its own */
 	char *domain_xml;  /* file with a libvirt domain template; after loading: absolute path;
@@ -106,6 +75,7 @@ typedef struct {
 	TargetDeterminism determinism;
 	unsigned icount_shift; /* an instruction takes 2^shift ns of the machine's time; default 3
 				*/
+	TargetPhase phase;
 } TargetVm;
 
 typedef struct {
@@ -128,6 +98,15 @@ typedef struct {
 	unsigned trial;	   /* whole trial; default 180 */
 } Timeouts;
 
+typedef enum { RESERVED_UNITY, RESERVED_EXCLUSION } ReservedKind;
+
+/* Memory that the machine's tables declare for a device beside what they do by themselves. */
+typedef struct {
+	char *device;		/* bb:dd.f */
+	uint64_t start, length; /* whole pages */
+	ReservedKind kind;	/* mapped one to one (IVMD unity map, RMRR), or not translated (IVMD) */
+} TargetReserved;
+
 typedef struct {
 	char *name, *title;
 	TargetDriver driver;
@@ -135,6 +114,8 @@ typedef struct {
 	char **acpi_tables; /* iasl sources for the table override of the variant; after loading:
 			       absolute paths */
 	unsigned acpi_tables_count;
+	TargetReserved *reserved;
+	unsigned reserved_count;
 	TargetTables acpi_tables_by; /* who puts them in the place of the machine's own */
 	Launcher launcher;
 	char *cmdline; /* kernel parameters that every variant gets on this target (console=…) */
@@ -367,6 +348,11 @@ bool campaign_needs_source(const Campaign *c);
  * and conflicts count from the first of them), then checks names and relations and adds them to the
  * digest. Once per campaign, and only when campaign_needs_source(). */
 bool campaign_expand(Campaign *c, Candidate *found, unsigned n, GError **error);
+/* Adds to the digest what only the source tells of recipe `r`, the campaign's base or a version's:
+ * its tree as imported, and the toolchain when its version chose it. Once for each recipe that is
+ * not recipe_is_fixed(). */
+bool campaign_pin(Campaign *c, const Recipe *r, const char *tree, const Toolchain *t,
+		  GError **error);
 /* What a candidate's weight is by search.weights, given the paths that it touches (NULL: none). */
 double campaign_weight(const Campaign *c, const char *name, const char *const *paths);
 /* The settings of a config candidate, one each: {"USB_PCI=n", …, NULL}; NULL and *error when it is
@@ -382,7 +368,5 @@ bool campaign_is_numbered(const Campaign *c);
 bool campaign_searches(const Campaign *c);
 /* The version that a variant is; NULL: none. */
 const CampaignVersion *campaign_version(const Campaign *c, uint64_t variant);
-/* The machine that boots a variant. */
-const TargetConfig *campaign_target(const Campaign *c, uint64_t variant);
 /* The version number `i` (from 0) cannot be booted here, for this reason. */
 void campaign_leave_out(Campaign *c, unsigned i, const char *why);

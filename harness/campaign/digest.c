@@ -50,23 +50,38 @@ static bool add_files(GChecksum *sum, const char *key, char *const *list, unsign
 	return true;
 }
 
+static bool add_toolchain(GChecksum *sum, const Toolchain *t, GError **error)
+{
+	bool wrapper = g_path_is_absolute(t->cc);
+	add(sum, "cc", wrapper ? NULL : t->cc);
+	if (!add_file(sum, "wrapper", wrapper ? t->cc : NULL, error))
+		return false;
+	add_list(sum, "make_args", t->make_args, t->make_args_count);
+	add_list(sum, "env", t->env, t->env_count);
+	if (t->cc_flags_count)
+		add_list(sum, "cc_flags", t->cc_flags, t->cc_flags_count);
+	if (t->cross)
+		add(sum, "cross", t->cross);
+	if (t->root)
+		add(sum, "root", t->root);
+	return !t->fixtures_count ||
+	       add_files(sum, "toolchain.fixtures", t->fixtures, t->fixtures_count, error);
+}
+
 static bool add_recipe(GChecksum *sum, const Recipe *r, GError **error)
 {
 	const RecipeSource *s = &r->source;
 	add(sum, "debian", s->debian);
 	/* where a tarball comes from does not matter, its digest says what it is */
 	add(sum, "sha256", s->sha256);
-	add(sum, "git", s->git);
-	add(sum, "revision", s->revision);
+	/* nor where something is that was given: see campaign_pin() */
+	add(sum, "git", s->given ? NULL : s->git);
+	add(sum, "revision", s->given ? NULL : s->revision);
 	add(sum, "arch", r->arch);
 	add(sum, "defconfig", r->defconfig);
 	add(sum, "image", r->image);
-	bool wrapper = g_path_is_absolute(r->toolchain->cc);
-	add(sum, "cc", wrapper ? NULL : r->toolchain->cc);
-	if (!add_file(sum, "wrapper", wrapper ? r->toolchain->cc : NULL, error))
+	if (r->toolchain && !add_toolchain(sum, r->toolchain, error))
 		return false;
-	add_list(sum, "make_args", r->toolchain->make_args, r->toolchain->make_args_count);
-	add_list(sum, "env", r->toolchain->env, r->toolchain->env_count);
 	return add_files(sum, "fragments", r->fragments, r->fragments_count, error);
 }
 
@@ -148,12 +163,22 @@ static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 	add_number(sum, "memory_mib", t->vm.memory_mib);
 	add_number(sum, "vcpus", t->vm.vcpus);
 	add_list(sum, "qemu_args", t->vm.qemu_args, t->vm.qemu_args_count);
+	for (unsigned i = 0; i < t->reserved_count; i++) {
+		add(sum, "reserved", t->reserved[i].device);
+		add_number(sum, "start", t->reserved[i].start);
+		add_number(sum, "length", t->reserved[i].length);
+		add_number(sum, "kind", t->reserved[i].kind);
+	}
 	if (t->acpi_tables_by)
 		add_number(sum, "acpi_tables_by", t->acpi_tables_by);
 	if (t->vm.iommu_record)
 		add_number(sum, "iommu_record", t->vm.iommu_record);
 	if (t->vm.determinism)
 		add_number(sum, "icount", 1 + t->vm.icount_shift);
+	if (t->vm.phase.steps) {
+		add_number(sum, "phase.period_us", t->vm.phase.period_us);
+		add_number(sum, "phase.steps", t->vm.phase.steps);
+	}
 	add(sum, "launcher.cmdline", t->launcher.cmdline);
 	add_number(sum, "launcher.start", t->launcher.start);
 	add_number(sum, "launcher.jitter_us", t->launcher.jitter_us);
@@ -205,6 +230,20 @@ static void add_oracle(GChecksum *sum, const OracleConfig *o)
 	add(sum, "alive", o->alive);
 	add_number(sum, "hang_is_fault", o->hang_is_fault != 0);
 	add_number(sum, "panic_is_fault", o->panic_is_fault != 0);
+}
+
+bool campaign_pin(Campaign *c, const Recipe *r, const char *tree, const Toolchain *t,
+		  GError **error)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	add(sum, "digest", c->digest);
+	add(sum, "base", r->name);
+	add(sum, "tree", tree);
+	if (!r->toolchain && !add_toolchain(sum, t, error))
+		return false;
+	g_free(c->digest);
+	c->digest = g_strdup(g_checksum_get_string(sum));
+	return true;
 }
 
 bool campaign_compute_digest(Campaign *c, GError **error)

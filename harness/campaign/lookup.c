@@ -140,9 +140,7 @@ char *campaign_suggest(const char *name, const char *const *known)
 			       best ? "'?" : "", all ? all : "none");
 }
 
-/* The folder that holds configs/, kernels/ and patches/ when `path` lies in one of these as usual;
- * NULL otherwise. */
-static char *tree_of(const char *path)
+char *campaign_tree_of(const char *path)
 {
 	for (g_autofree char *at = g_path_get_dirname(path); strlen(at) > 1;) {
 		g_autofree char *base = g_path_get_basename(at);
@@ -162,7 +160,8 @@ static char *existing(const char *root, const char *folder, const char *value, c
 	g_autofree char *file = g_strconcat(value, suffix, NULL);
 	const char *names[] = {file, value};
 	for (guint i = 0; i < (*suffix ? 2 : 1); i++) {
-		char *path = g_build_filename(root, folder, names[i], NULL);
+		g_autofree char *named = g_build_filename(root, folder, names[i], NULL);
+		char *path = kx_resolve(named, NULL);
 		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
 			return path;
 		if (i == 0)
@@ -205,14 +204,14 @@ char *campaign_lookup(const char *path, const char *key, const char *value, cons
 	}
 	if (strchr(value, '/') || g_str_has_suffix(value, ".yaml")) {
 		g_autofree char *here = g_path_get_dirname(path);
-		g_autofree char *full = g_canonicalize_filename(value, here);
+		g_autofree char *full = kx_resolve(value, here);
 		if (g_file_test(full, G_FILE_TEST_IS_REGULAR))
 			return g_steal_pointer(&full);
 		campaign_error(error, path, key, "there is no file %s", full);
 		return NULL;
 	}
 	g_autoptr(GString) looked = g_string_new(NULL);
-	g_autofree char *tree = tree_of(path);
+	g_autofree char *tree = campaign_tree_of(path);
 	char *found = tree ? existing(tree, folder, value, suffix, looked) : NULL;
 	if (!found && g_strcmp0(tree, kx_data_dir()) != 0)
 		found = existing(kx_data_dir(), folder, value, suffix, looked);

@@ -2,30 +2,21 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "campaign/campaign-internal.h"
-
-static const cyaml_schema_field_t toolchain_fields[] = {
-	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, Toolchain, name, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_STRING_PTR("title", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Toolchain, title,
-			       0, CYAML_UNLIMITED),
-	CYAML_FIELD_STRING_PTR("cc", CYAML_FLAG_POINTER, Toolchain, cc, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_SEQUENCE("make_args", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Toolchain,
-			     make_args, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_SEQUENCE("env", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Toolchain, env,
-			     &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_END,
-};
-static const cyaml_schema_value_t toolchain_schema = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, Toolchain, toolchain_fields),
-};
 
 #define SOURCE_STRING(key, member)                                                                 \
 	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, RecipeSource,        \
 			       member, 0, CYAML_UNLIMITED)
 static const cyaml_schema_field_t source_fields[] = {
-	SOURCE_STRING("debian", debian),     SOURCE_STRING("tarball", tarball),
-	SOURCE_STRING("sha256", sha256),     SOURCE_STRING("git", git),
-	SOURCE_STRING("revision", revision), CYAML_FIELD_END,
+	SOURCE_STRING("debian", debian),
+	SOURCE_STRING("tarball", tarball),
+	SOURCE_STRING("sha256", sha256),
+	SOURCE_STRING("git", git),
+	SOURCE_STRING("revision", revision),
+	CYAML_FIELD_SEQUENCE("trees", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, RecipeSource, trees,
+			     &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t recipe_fields[] = {
@@ -39,8 +30,8 @@ static const cyaml_schema_field_t recipe_fields[] = {
 			       defconfig, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("fragments", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Recipe,
 			     fragments, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_STRING_PTR("toolchain", CYAML_FLAG_POINTER, Recipe, toolchain_file, 0,
-			       CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("toolchain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Recipe,
+			       toolchain_file, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("image", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Recipe, image, 0,
 			       CYAML_UNLIMITED),
 	CYAML_FIELD_UINT("steps", CYAML_FLAG_OPTIONAL, Recipe, steps),
@@ -54,18 +45,27 @@ void recipe_free(Recipe *r)
 {
 	if (!r)
 		return;
-	kx_yaml_free(&toolchain_schema, r->toolchain);
+	toolchain_free(r->toolchain);
+	g_clear_pointer(&r->toolchains, g_ptr_array_unref);
+	g_free(r->source.given);
+	g_free(r->source.folder);
 	g_free(r->path);
 	kx_yaml_free(&recipe_schema, r);
 }
 
-static bool is_sha256(const char *text)
+static bool is_hex(const char *text, size_t digits)
 {
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+	return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
 static bool check_source(const char *path, RecipeSource *s, GError **error)
 {
+	for (unsigned i = 0; i < s->trees_count; i++)
+		if (!is_hex(s->trees[i], 40))
+			return campaign_error(error, path, "source.trees",
+					      "'%s' is no tree of git: expected 40 lower-case "
+					      "hexadecimal digits",
+					      s->trees[i]);
 	int kinds = !!s->debian + !!s->tarball + !!s->git;
 	if (kinds != 1)
 		return campaign_error(error, path, "source",
@@ -74,7 +74,7 @@ static bool check_source(const char *path, RecipeSource *s, GError **error)
 	if (s->sha256 && s->git)
 		return campaign_error(error, path, "source.sha256",
 				      "a git source is fixed by its revision, not by sha256");
-	if (s->sha256 && !is_sha256(s->sha256))
+	if (s->sha256 && !is_hex(s->sha256, 64))
 		return campaign_error(error, path, "source.sha256",
 				      "expected 64 lower-case hexadecimal digits, found '%s'",
 				      s->sha256);
@@ -92,9 +92,6 @@ static bool check_source(const char *path, RecipeSource *s, GError **error)
 				"expected a URL that starts with https://, http:// or "
 				"file:///, found '%s'",
 				s->tarball);
-		if (!s->sha256)
-			return campaign_error(error, path, "source",
-					      "a tarball needs its digest in the key sha256");
 		return true;
 	}
 	if (!s->revision)
@@ -110,7 +107,7 @@ static bool check_source(const char *path, RecipeSource *s, GError **error)
 				      "'%s' is no commit, tag or branch name", s->revision);
 	/* a path is relative to the recipe */
 	if (!strstr(s->git, "://") && !strchr(s->git, ':')) {
-		g_autofree char *here = g_path_get_dirname(path);
+		g_autofree char *here = g_path_get_dirname(kx_resolve_origin(path));
 		char *full = g_canonicalize_filename(s->git, here);
 		g_free(s->git);
 		s->git = full;
@@ -118,12 +115,20 @@ static bool check_source(const char *path, RecipeSource *s, GError **error)
 	return true;
 }
 
-static bool check_toolchain(const char *path, const Toolchain *t, GError **error)
+/* The one that is given, else the one that is named, else all: the source will tell. */
+static bool load_toolchain(Recipe *r, GError **error)
 {
-	return campaign_check_name(path, "name", t->name, error) &&
-	       campaign_check_text(path, "cc", t->cc, error) &&
-	       campaign_check_env(path, "make_args", t->make_args, t->make_args_count, error) &&
-	       campaign_check_env(path, "env", t->env, t->env_count, error);
+	g_autofree char *given = recipe_given(RECIPE_TOOLCHAINS, r->name);
+	if (given) {
+		g_free(r->toolchain_file);
+		r->toolchain_file = g_steal_pointer(&given);
+		r->toolchain_given = true;
+	}
+	if (!r->toolchain_file)
+		return (r->toolchains = campaign_load_toolchains(r->path, error));
+	return campaign_lookup_into(r->path, "toolchain", &r->toolchain_file, "kernels/toolchains",
+				    ".yaml", error) &&
+	       (r->toolchain = toolchain_load(r->toolchain_file, error));
 }
 
 static bool check_recipe(Recipe *r, GError **error)
@@ -134,6 +139,7 @@ static bool check_recipe(Recipe *r, GError **error)
 	campaign_default(&r->image, "arch/x86/boot/bzImage");
 	if (!campaign_check_name(path, "name", r->name, error) ||
 	    !check_source(path, &r->source, error) ||
+	    !campaign_give_source(r->name, &r->source, error) ||
 	    !campaign_check_name(path, "arch", r->arch, error) ||
 	    !campaign_check_name(path, "defconfig", r->defconfig, error))
 		return false;
@@ -141,20 +147,9 @@ static bool check_recipe(Recipe *r, GError **error)
 	if (!*r->image || g_path_is_absolute(r->image) || !g_str_equal(image + 1, r->image))
 		return campaign_error(error, path, "image",
 				      "'%s' is not a plain path inside the build tree", r->image);
-	if (!campaign_lookup_list(path, "fragments", r->fragments, r->fragments_count,
-				  "kernels/fragments", ".config", error) ||
-	    !campaign_lookup_into(path, "toolchain", &r->toolchain_file, "kernels/toolchains",
-				  ".yaml", error))
-		return false;
-	r->toolchain = kx_yaml_load(r->toolchain_file, &toolchain_schema, error);
-	if (r->toolchain && strchr(r->toolchain->cc, '/')) {
-		/* a wrapper that comes with the profile */
-		g_autofree char *here = g_path_get_dirname(r->toolchain_file);
-		char *full = g_canonicalize_filename(r->toolchain->cc, here);
-		g_free(r->toolchain->cc);
-		r->toolchain->cc = full;
-	}
-	return r->toolchain && check_toolchain(r->toolchain_file, r->toolchain, error);
+	return campaign_lookup_list(path, "fragments", r->fragments, r->fragments_count,
+				    "kernels/fragments", ".config", error) &&
+	       load_toolchain(r, error);
 }
 
 Recipe *recipe_load(const char *path, GError **error)
@@ -165,4 +160,10 @@ Recipe *recipe_load(const char *path, GError **error)
 		return NULL;
 	r->path = g_steal_pointer(&full);
 	return check_recipe(r, error) ? g_steal_pointer(&r) : NULL;
+}
+
+bool recipe_is_fixed(const Recipe *r)
+{
+	const RecipeSource *s = &r->source;
+	return r->toolchain && !s->given && (s->debian || s->sha256 || s->git);
 }

@@ -66,9 +66,9 @@ static double since(gint64 start)
 static bool name_build(Build *x, GError **error)
 {
 	const KernelRequest *q = x->q;
-	const Toolchain *t = q->recipe->toolchain;
+	const Toolchain *t = x->source->toolchain;
 	g_autoptr(GString) what = g_string_new(SETTINGS "\n");
-	g_autofree char *compiler = kernel_compiler_version(q->recipe, error);
+	g_autofree char *compiler = kernel_compiler_version(t, error);
 	if (!compiler)
 		return false;
 	g_string_append_printf(what, "%s\n%s\n%s\n%s\n%s\n", x->tree->tree, q->recipe->arch,
@@ -101,7 +101,7 @@ static KernelSandbox box_of(const Build *x)
 	return (KernelSandbox){.src = x->work->src,
 			       .obj = x->obj,
 			       .ccache = x->ccache,
-			       .cc = x->q->recipe->toolchain->cc,
+			       .toolchain = x->source->toolchain,
 			       .enabled = x->q->sandbox};
 }
 
@@ -110,7 +110,9 @@ static KernelSandbox box_of(const Build *x)
  * an incremental one. */
 static bool set_ccache(Build *x, GError **error)
 {
-	g_autofree char *have = g_find_program_in_path("ccache");
+	/* an old system has none, and is quick */
+	g_autofree char *have =
+		x->source->toolchain->root ? NULL : g_find_program_in_path("ccache");
 	g_autofree char *config = g_build_filename(x->obj, ".config", NULL);
 	bool from_nothing = !g_file_test(config, G_FILE_TEST_EXISTS);
 	if (!have)

@@ -100,7 +100,8 @@ static void list_kind(GPtrArray *out, const char *cache, const char *kind)
 	g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
 	const char *name;
 	while (d && (name = g_dir_read_name(d)))
-		if (!g_str_has_suffix(name, ".lock") && !g_str_has_suffix(name, ".seen.json")) {
+		if (!g_str_has_suffix(name, ".lock") && !g_str_has_suffix(name, ".seen.json") &&
+		    !g_str_has_suffix(name, ".trust.json")) {
 			g_autofree char *path = g_build_filename(dir, name, NULL);
 			add_entry(out, kind, name, path);
 		}

@@ -472,7 +472,7 @@ static char *cache_key(const KernelSource *s, const Recipe *r, const char *from,
 {
 	g_autofree char *a = kx_sha256_file(from, error);
 	g_autofree char *b = a ? kx_sha256_file(to, error) : NULL;
-	g_autofree char *cc = b ? kernel_compiler_version(r, error) : NULL;
+	g_autofree char *cc = b ? kernel_compiler_version(s->toolchain, error) : NULL;
 	if (!cc)
 		return NULL;
 	g_autofree char *what =

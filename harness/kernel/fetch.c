@@ -111,10 +111,39 @@ static bool matches(const char *path, const char *sha256, char **ret_found)
 	return g_strcmp0(*ret_found, sha256) == 0;
 }
 
+/* Without a digest to come there is nothing that would show that an old part is of something else.
+ */
+static char *fetch_unknown(const char *dir, const char *url, KernelProgress *p, char **ret_sha256,
+			   GError **error)
+{
+	g_autofree char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, url, -1);
+	g_autofree char *part = g_strdup_printf("%s/url-%.16s.part", dir, key);
+	g_autofree char *title = g_path_get_basename(url);
+	Transfer t = {.progress = p, .title = title};
+	unlink(part);
+	kernel_step(p, "fetch", 0, 0, title);
+	if (!download(url, part, &t, error))
+		return NULL;
+	g_autofree char *found = kx_sha256_file(part, error);
+	g_autofree char *path = found ? g_build_filename(dir, found, NULL) : NULL;
+	if (!path)
+		return NULL;
+	if (rename(part, path) != 0) {
+		kx_set_errno(error, errno, "cannot rename %s", part);
+		return NULL;
+	}
+	*ret_sha256 = g_steal_pointer(&found);
+	return g_steal_pointer(&path);
+}
+
 char *kernel_fetch(const char *cache, const char *url, const char *sha256, KernelProgress *p,
-		   GError **error)
+		   char **ret_sha256, GError **error)
 {
 	g_autofree char *dir = g_build_filename(cache, "downloads", NULL);
+	if (!kx_mkdir(dir, error))
+		return NULL;
+	if (!sha256)
+		return fetch_unknown(dir, url, p, ret_sha256, error);
 	g_autofree char *path = g_build_filename(dir, sha256, NULL);
 	g_autofree char *part = g_strconcat(path, ".part", NULL);
 	g_autofree char *title = g_path_get_basename(url);
@@ -125,8 +154,6 @@ char *kernel_fetch(const char *cache, const char *url, const char *sha256, Kerne
 		g_warning("%s is damaged and is fetched again", path);
 		g_clear_pointer(&found, g_free);
 	}
-	if (!kx_mkdir(dir, error))
-		return NULL;
 	bool resumed = g_file_test(part, G_FILE_TEST_EXISTS);
 	for (;;) {
 		Transfer t = {.progress = p, .title = title};

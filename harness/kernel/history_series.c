@@ -73,7 +73,7 @@ static KernelStage *stage_of(const KernelSource *s, Posted *x, GError **error)
 	for (guint i = 0; i < x->mails->len; i++)
 		g_hash_table_insert(texts, &g_array_index(x->patches, Patch, i),
 				    g_strdup(((KernelMail *)x->mails->pdata[i])->diff));
-	return kernel_stage_new_texts(s, s->tree, texts, error);
+	return kernel_stage_new_texts(s, s->imported, texts, error);
 }
 
 /* A commit in the language of git fast-import. */

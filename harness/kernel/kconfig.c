@@ -176,10 +176,11 @@ bool kernel_config_inputs(const KernelRequest *q, GString *what, GError **error)
 }
 
 /* Files that a .config depends on, and what it was made with. */
-static char *config_key(const KernelRequest *q, const KernelTree *t, GError **error)
+static char *config_key(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
+			GError **error)
 {
 	g_autoptr(GString) what = g_string_new("kexsect-config-1\n");
-	g_autofree char *cc = kernel_compiler_version(q->recipe, error);
+	g_autofree char *cc = kernel_compiler_version(w->toolchain, error);
 	if (!cc)
 		return NULL;
 	g_string_append_printf(what, "%s\n%s\n", cc, q->recipe->defconfig);
@@ -263,7 +264,7 @@ static bool make_config(const KernelRequest *q, const KernelWork *w, const char 
 			.box = {.src = w->src,
 				.obj = dir,
 				.ccache = ccache,
-				.cc = q->recipe->toolchain->cc,
+				.toolchain = w->toolchain,
 				.enabled = q->sandbox}};
 	const char *settle[] = {kernel_settle_target(w), NULL};
 	g_autofree char *config = g_build_filename(dir, ".config", NULL);
@@ -286,7 +287,7 @@ static bool put_config(const char *from, const char *obj, GError **error)
 bool kernel_configure(const KernelRequest *q, const KernelWork *w, const KernelTree *t,
 		      const char *obj, const char *ccache, GError **error)
 {
-	g_autofree char *key = config_key(q, t, error);
+	g_autofree char *key = config_key(q, w, t, error);
 	if (!key)
 		return false;
 	g_autofree char *known = g_strdup_printf("%s/configs/%s", w->dir, key);

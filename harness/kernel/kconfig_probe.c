@@ -44,7 +44,7 @@ KernelProbe *kernel_probe_new(const char *cache, const Recipe *recipe, const Ker
 				.jobs = 1,
 				.box = {.src = pr->work->src,
 					.obj = pr->work->kconf,
-					.cc = recipe->toolchain->cc,
+					.toolchain = s->toolchain,
 					.enabled = sandbox}};
 	return g_steal_pointer(&pr);
 }

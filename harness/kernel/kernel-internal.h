@@ -46,19 +46,68 @@ bool kernel_git_run(const KernelGit *g, const char *const *argv, const char *inp
 
 /* ---- source.c ---- */
 
+/* Imports a folder as a repository named by its tree, which is returned. */
+char *kernel_import_new_folder(const char *cache, const char *folder, KernelProgress *p,
+			       GError **error);
+
 typedef struct {
-	char *name;   /* folder in sources/, without .git */
-	char *git;    /* absolute path of the bare repository */
-	char *tree;   /* its tree */
-	char *digest; /* SHA-256 of the archive, or the commit */
-	int lock;     /* shared: while somebody has it, nobody removes it */
+	char *name;		    /* folder in sources/, without .git */
+	char *git;		    /* absolute path of the bare repository */
+	char *imported;		    /* the tree as it came */
+	char *tree;		    /* the base: that with the toolchain's fixtures */
+	char *index;		    /* a ready index of it, in the repository */
+	char *digest;		    /* SHA-256 of the archive, or the commit */
+	char *version;		    /* "3.6.0", from its Makefile; NULL: it does not say */
+	const Toolchain *toolchain; /* the recipe's */
+	GArray *fixtures;	    /* Patch: the toolchain's */
+	char **corrected;	    /* names of those that the base has */
+	int lock;		    /* shared: while somebody has it, nobody removes it */
 } KernelSource;
 void kernel_source_free(KernelSource *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelSource, kernel_source_free)
 
-/* The source of a recipe, imported when it is not there. seconds may be NULL. */
+/* ---- source_locate.c ---- */
+
+/* Which source a recipe means here. */
+typedef struct {
+	char *name;	    /* of its repository */
+	char *archive;	    /* a file on this machine; NULL: none, or not fetched yet */
+	char *url;	    /* of a tarball or repository */
+	char *revision;	    /* of a repository; what is given: a full id */
+	char *inner;	    /* the source's folder in there; NULL: the top */
+	const char *folder; /* unpacked */
+	char *digest;	    /* NULL: the import will tell */
+	char *origin;	    /* where it is, as one text */
+	bool trusted_first; /* nobody fixed it: what the first import finds counts */
+} KernelLocated;
+void kernel_located_clear(KernelLocated *l);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KernelLocated, kernel_located_clear)
+bool kernel_locate(const char *cache, const Recipe *r, KernelProgress *p, KernelLocated *ret,
+		   GError **error);
+/* The name of the repository of what comes from `what` (a path or URL) and has this digest. */
+char *kernel_repository_name(const char *what, const char *digest);
+/* Records the digest of what was not fixed beforehand; KX_ERROR_DIGEST when another one is
+ * recorded.
+ */
+bool kernel_trust(const char *cache, const Recipe *r, const KernelLocated *l, const char *digest,
+		  GError **error);
+/* source_folder.c: the tree that git makes of a folder, remembered by its files' sizes and times; a
+ * new commit refs/heads/base with it. */
+char *kernel_folder_tree(const char *cache, const char *folder, KernelProgress *p, GError **error);
+bool kernel_import_folder(const char *git, const char *folder, KernelProgress *p, GError **error);
+
+/* ---- source.c ---- */
+
+/* The source of a recipe, imported when it is not there. seconds may be NULL. The recipe must
+ * outlive it. */
 KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgress *p,
 				KernelSeconds *seconds, GError **error);
+/* fixtures.c: reads version and toolchain, and makes the base of what was imported. */
+bool kernel_source_correct(KernelSource *s, const Recipe *r, GError **error);
+/* The toolchain's fixtures that another tree of this source takes (const Patch *, borrowed): one
+ * whose change is in the tree already, or whose files are not, is left out. KX_ERROR_INPUT when
+ * neither is so and it does not apply. */
+GPtrArray *kernel_corrections(const KernelSource *s, const char *tree, GError **error);
 /* source_git.c: fetches refspecs with the person's own git settings; depth 0: all of the history.
  */
 bool kernel_git_fetch(const char *git, const char *url, unsigned depth, const char *const *refspecs,
@@ -69,9 +118,10 @@ char *kernel_git_resolve(const char *url, const char *revision, GError **error);
 /* source_archive.c: a new commit refs/heads/base in bare repository `git` with the content of an
  * archive without its top folder. */
 bool kernel_import_archive(const char *git, const char *archive, KernelProgress *p, GError **error);
-/* fetch.c: downloads/SHA256 with the content of `url`, verified; the caller frees the path. */
+/* fetch.c: downloads/SHA256 with the content of `url`, verified; the caller frees the path. sha256
+ * NULL: nothing to verify it by; *ret_sha256 is what it has then. */
 char *kernel_fetch(const char *cache, const char *url, const char *sha256, KernelProgress *p,
-		   GError **error);
+		   char **ret_sha256, GError **error);
 
 /* ---- mail.c ---- */
 
@@ -111,6 +161,13 @@ KernelStage *kernel_stage_new_texts(const KernelSource *s, const char *tree, GHa
 				    GError **error);
 void kernel_stage_free(KernelStage *st);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelStage, kernel_stage_free)
+/* Whether it is in there already; *ret_touches: whether any of its files is there. */
+bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, bool *ret_touches,
+		      GError **error);
+/* Writes the tree with these lines of kernel_stage_changes() on top of the index `base`; the new
+ * index becomes ret_index when that is not NULL. */
+char *kernel_stage_write(KernelStage *st, const char *base, const char *lines,
+			 const char *ret_index, GError **error);
 /* Applies one more; after an error only kernel_stage_reset() is allowed. */
 bool kernel_stage_apply(KernelStage *st, const Patch *p, GError **error);
 /* The present state becomes what kernel_stage_reset() goes back to. */
@@ -153,10 +210,10 @@ char *kernel_series_commit(const KernelSource *s, const Series *series, const ch
 /* ---- sandbox.c ---- */
 
 typedef struct {
-	const char *src;    /* read-only in the sandbox */
-	const char *obj;    /* writable */
-	const char *ccache; /* writable; NULL: no compiler cache */
-	const char *cc;	    /* when it is a path, its folder stays visible */
+	const char *src;	    /* read-only in the sandbox */
+	const char *obj;	    /* writable */
+	const char *ccache;	    /* writable; NULL: no compiler cache */
+	const Toolchain *toolchain; /* a compiler's folder stays visible; a root is the system */
 	bool enabled;
 } KernelSandbox;
 /* Paths as the compiler sees them: the same for every worktree when the sandbox is on. */
@@ -170,7 +227,7 @@ GPtrArray *kernel_sandbox_wrap(const KernelSandbox *s, const char *const *argv);
 
 typedef struct {
 	const Recipe *recipe;
-	KernelSandbox box;
+	KernelSandbox box;    /* with the toolchain */
 	const char *identity; /* NULL while configuring */
 	unsigned jobs;
 } KernelMake;
@@ -193,6 +250,7 @@ char *kernel_machines_fault(const char *log);
 
 typedef struct {
 	char *dir, *src, *obj, *kconf, *index;
+	const Toolchain *toolchain;
 	int lock;
 } KernelWork;
 void kernel_work_free(KernelWork *w);
@@ -279,9 +337,11 @@ void kernel_units_order(GPtrArray *units);
 
 /* ---- toolchain.c ---- */
 
-/* What tells this compiler from others: first line of `CC --version`, the linker's, and the command
- * or a wrapper's content. */
-char *kernel_compiler_version(const Recipe *r, GError **error);
+/* What tells this toolchain from others: first line of `CC --version`, the linker's, and the
+ * command or a wrapper's content; then flags, prefix, and what else a root has. */
+char *kernel_compiler_version(const Toolchain *t, GError **error);
+/* The compiler as it stands in make's CC: several words. The caller frees it. */
+char *kernel_compiler_command(const Toolchain *t);
 
 /* ---- artifacts.c ---- */
 

@@ -15,7 +15,8 @@
 GPtrArray *kernel_make_argv(const KernelMake *m, const char *const *targets)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-	const Toolchain *t = m->recipe->toolchain;
+	const Toolchain *t = m->box.toolchain;
+	g_autofree char *cc = kernel_compiler_command(t);
 	g_ptr_array_add(argv, g_strdup("make"));
 	g_ptr_array_add(argv, g_strdup("--no-print-directory"));
 	g_ptr_array_add(argv, g_strdup("-C"));
@@ -23,7 +24,9 @@ GPtrArray *kernel_make_argv(const KernelMake *m, const char *const *targets)
 	g_ptr_array_add(argv, g_strconcat("O=", kernel_sandbox_obj(&m->box), NULL));
 	g_ptr_array_add(argv, g_strdup_printf("-j%u", m->jobs ? m->jobs : g_get_num_processors()));
 	g_ptr_array_add(argv, g_strconcat("ARCH=", m->recipe->arch, NULL));
-	g_ptr_array_add(argv, g_strconcat(m->box.ccache ? "CC=ccache " : "CC=", t->cc, NULL));
+	g_ptr_array_add(argv, g_strconcat(m->box.ccache ? "CC=ccache " : "CC=", cc, NULL));
+	if (t->cross)
+		g_ptr_array_add(argv, g_strconcat("CROSS_COMPILE=", t->cross, NULL));
 	if (m->box.ccache)
 		g_ptr_array_add(argv, g_strdup("HOSTCC=ccache gcc"));
 	for (unsigned i = 0; i < t->make_args_count; i++)
@@ -69,10 +72,10 @@ GPtrArray *kernel_make_env(const KernelMake *m)
 	if (m->box.ccache)
 		g_ptr_array_add(env,
 				g_strconcat("CCACHE_DIR=", kernel_sandbox_ccache(&m->box), NULL));
-	const Toolchain *t = m->recipe->toolchain;
+	const Toolchain *t = m->box.toolchain;
 	/* ccache looks into a wrapper script, not at the compiler behind it */
 	g_autofree char *version =
-		g_path_is_absolute(t->cc) ? kernel_compiler_version(m->recipe, NULL) : NULL;
+		g_path_is_absolute(t->cc) ? kernel_compiler_version(t, NULL) : NULL;
 	if (version)
 		g_ptr_array_add(env, g_strconcat("CCACHE_NAMESPACE=", version, NULL));
 	for (unsigned i = 0; i < t->env_count; i++)

@@ -42,20 +42,22 @@ static void add(GPtrArray *argv, ...)
 GPtrArray *kernel_sandbox_wrap(const KernelSandbox *s, const char *const *argv)
 {
 	GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
+	const Toolchain *t = s->toolchain;
 	add(out, "sh", "-c", "exec \"$@\" 2>&1", "sh", NULL);
 	if (s->enabled) {
 		/* a session of its own: no terminal to type into */
 		add(out, "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
-		    "--cap-drop", "ALL", "--hostname", "kexsect", "--ro-bind", "/", "/", "--dev",
-		    "/dev", "--proc", "/proc", "--size", TMP_SIZE, "--tmpfs", "/tmp", NULL);
+		    "--cap-drop", "ALL", "--hostname", "kexsect", "--ro-bind",
+		    t && t->root ? t->root : "/", "/", "--dev", "/dev", "--proc", "/proc", "--size",
+		    TMP_SIZE, "--tmpfs", "/tmp", NULL);
 		static const char *const hidden[] = {"/home", "/root",	"/run", "/var/tmp",
 						     "/mnt",  "/media", "/srv"};
-		for (guint i = 0; i < G_N_ELEMENTS(hidden); i++)
+		for (guint i = 0; i < G_N_ELEMENTS(hidden) && !(t && t->root); i++)
 			if (g_file_test(hidden[i], G_FILE_TEST_IS_DIR) &&
 			    !g_file_test(hidden[i], G_FILE_TEST_IS_SYMLINK))
 				add(out, "--tmpfs", hidden[i], NULL);
-		if (s->cc && g_path_is_absolute(s->cc)) {
-			g_autofree char *folder = g_path_get_dirname(s->cc);
+		if (t && g_path_is_absolute(t->cc)) {
+			g_autofree char *folder = g_path_get_dirname(t->cc);
 			add(out, "--ro-bind", folder, folder, NULL);
 		}
 		add(out, "--ro-bind", s->src, INSIDE "/src", "--bind", s->obj, INSIDE "/obj", NULL);

@@ -25,66 +25,48 @@ void kernel_source_free(KernelSource *s)
 		close(s->lock);
 	g_free(s->name);
 	g_free(s->git);
+	g_free(s->imported);
 	g_free(s->tree);
+	g_free(s->index);
 	g_free(s->digest);
+	g_free(s->version);
+	g_clear_pointer(&s->fixtures, g_array_unref);
+	g_strfreev(s->corrected);
 	g_free(s);
 }
 
-static char *debian_archive(const char *package, GError **error)
+/* The tree of a folder inside becomes a commit of its own. */
+static bool take_inner(const char *git, const char *inner, GError **error)
 {
-	static const char *const suffixes[] = {".tar.xz", ".tar.bz2", ".tar.gz"};
-	for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		g_autofree char *path = g_strconcat("/usr/src/", package, suffixes[i], NULL);
-		if (g_file_test(path, G_FILE_TEST_EXISTS))
-			return g_steal_pointer(&path);
-	}
-	g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
-		    "the kernel source /usr/src/%s.tar.xz is not there: apt-get install %s",
-		    package, package);
-	return NULL;
+	KernelGit g = {.dir = git};
+	g_autofree char *spec = g_strconcat("refs/heads/base:", inner, NULL);
+	g_autofree char *tree = kernel_git(&g, NULL, error, "rev-parse", "--verify", spec, NULL);
+	if (!tree)
+		return false;
+	g_autofree char *stream = g_strdup_printf(
+		"commit refs/heads/base\ncommitter kexsect <kexsect@localhost> 0 +0000\ndata 9\n"
+		"imported\n\nM 040000 %s \n",
+		tree);
+	g_autofree char *out =
+		kernel_git(&g, stream, error, "fast-import", "--quiet", "--force", NULL);
+	return out != NULL;
 }
 
-/* The archive's digest, remembered by its size and time so that it is read once only. */
-static char *archive_digest(const char *cache, const char *archive, GError **error)
+static bool import_git(const char *git, const KernelLocated *l, KernelProgress *p, GError **error)
 {
-	struct stat st;
-	if (stat(archive, &st) != 0) {
-		kx_set_errno(error, errno, "cannot read %s", archive);
-		return NULL;
-	}
-	g_autofree char *base = g_path_get_basename(archive);
-	g_autofree char *file = g_strdup_printf("%s/sources/%s.seen.json", cache, base);
-	g_autofree char *stamp = g_strdup_printf(
-		"%s %lld %lld.%09ld %llu", archive, (long long)st.st_size,
-		(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
-	g_autoptr(json_t) seen = kx_json_load(file, NULL);
-	if (seen && g_strcmp0(kx_json_str(seen, "stamp"), stamp) == 0 &&
-	    kx_json_str(seen, "sha256"))
-		return g_strdup(kx_json_str(seen, "sha256"));
-	g_autofree char *digest = kx_sha256_file(archive, error);
-	if (!digest)
-		return NULL;
-	g_autoptr(json_t) now = json_pack("{s:s, s:s}", "stamp", stamp, "sha256", digest);
-	if (!kx_json_save(file, now, error))
-		return NULL;
-	return g_steal_pointer(&digest);
-}
-
-static bool import_git(const char *git, const RecipeSource *s, KernelProgress *p, GError **error)
-{
-	kernel_step(p, "import", 0, 0, s->git);
+	kernel_step(p, "import", 0, 0, l->url);
 	/* abbreviated ids and v6.1~3 mean something only over there */
-	g_autofree char *revision = g_path_is_absolute(s->git)
-					    ? kernel_git_resolve(s->git, s->revision, error)
-					    : g_strdup(s->revision);
+	g_autofree char *revision = g_path_is_absolute(l->url)
+					    ? kernel_git_resolve(l->url, l->revision, error)
+					    : g_strdup(l->revision);
 	if (!revision)
 		return false;
 	g_autofree char *refspec = g_strconcat(revision, ":refs/heads/base", NULL);
 	const char *refspecs[] = {refspec, NULL};
 	GError *e = NULL;
-	if (kernel_git_fetch(git, s->git, 1, refspecs, &e))
-		return true;
-	g_propagate_prefixed_error(error, e, "cannot fetch %s from %s: ", s->revision, s->git);
+	if (kernel_git_fetch(git, l->url, 1, refspecs, &e))
+		return !l->inner || take_inner(git, l->inner, error);
+	g_propagate_prefixed_error(error, e, "cannot fetch %s from %s: ", l->revision, l->url);
 	return false;
 }
 
@@ -129,17 +111,18 @@ static bool finish_import(const char *git, const char *origin, const char *diges
 	return kx_json_save(path, meta, error);
 }
 
-static bool import(const char *cache, const char *git, const Recipe *r, const char *archive,
-		   const char *digest, KernelProgress *p, GError **error)
+static bool import(const char *cache, const char *git, const KernelLocated *l, KernelProgress *p,
+		   GError **error)
 {
 	if (!kernel_check_space(cache, IMPORT_SPACE, "importing a kernel source", error))
 		return false;
 	g_autofree char *tmp = g_strconcat(git, ".tmp", NULL);
 	gint64 start = g_get_monotonic_time();
 	bool ok = kx_remove_tree(tmp, error) && make_repository(tmp, error) &&
-		  (archive ? kernel_import_archive(tmp, archive, p, error)
-			   : import_git(tmp, &r->source, p, error)) &&
-		  finish_import(tmp, archive ? archive : r->source.git, digest,
+		  (l->archive  ? kernel_import_archive(tmp, l->archive, p, error)
+		   : l->folder ? kernel_import_folder(tmp, l->folder, p, error)
+			       : import_git(tmp, l, p, error)) &&
+		  finish_import(tmp, l->archive ? l->archive : l->origin, l->digest,
 				(double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC, error);
 	if (ok && rename(tmp, git) != 0) {
 		kx_set_errno(error, errno, "cannot rename %s", tmp);
@@ -148,6 +131,39 @@ static bool import(const char *cache, const char *git, const Recipe *r, const ch
 	if (!ok)
 		kx_remove_tree(tmp, NULL);
 	return ok;
+}
+
+char *kernel_import_new_folder(const char *cache, const char *folder, KernelProgress *p,
+			       GError **error)
+{
+	g_autofree char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, folder, -1);
+	g_autofree char *stem = g_strdup_printf("%s/sources/folder-%.16s", cache, key);
+	g_autofree char *lock_path = g_strconcat(stem, ".lock", NULL);
+	g_autofree char *tmp = g_strconcat(stem, ".git.tmp", NULL);
+	gint64 start = g_get_monotonic_time();
+	if (!kernel_check_space(cache, IMPORT_SPACE, "importing a kernel source", error))
+		return NULL;
+	int lock = kernel_lock(lock_path, p, "import", error);
+	if (lock < 0)
+		return NULL;
+	KernelGit g = {.dir = tmp};
+	g_autofree char *tree = NULL;
+	if (kx_remove_tree(tmp, error) && make_repository(tmp, error) &&
+	    kernel_import_folder(tmp, folder, p, error))
+		tree = kernel_git(&g, NULL, error, "rev-parse", "--verify",
+				  "refs/heads/base^{tree}", NULL);
+	bool ok = tree &&
+		  finish_import(tmp, folder, tree,
+				(double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC, error);
+	g_autofree char *name = ok ? kernel_repository_name(folder, tree) : NULL;
+	g_autofree char *git = ok ? g_strdup_printf("%s/sources/%s.git", cache, name) : NULL;
+	if (ok && !g_file_test(git, G_FILE_TEST_EXISTS) && rename(tmp, git) != 0) {
+		kx_set_errno(error, errno, "cannot rename %s", tmp);
+		ok = false;
+	}
+	kx_remove_tree(tmp, NULL); /* the same tree may have been there already */
+	close(lock);
+	return ok ? g_steal_pointer(&tree) : NULL;
 }
 
 /* An imported source; false when it is not there or not whole. */
@@ -164,7 +180,7 @@ static bool open_source(KernelSource *s, const char *digest)
 	g_autofree char *index = g_build_filename(s->git, "kexsect-base.index", NULL);
 	if (g_strcmp0(type, "tree") != 0 || !g_file_test(index, G_FILE_TEST_EXISTS))
 		return false;
-	s->tree = g_strdup(tree);
+	s->imported = g_strdup(tree);
 	s->digest = g_strdup(recorded);
 	return true;
 }
@@ -181,44 +197,53 @@ static bool open_shared(KernelSource *s, const char *lock_path, const char *dige
 	return false;
 }
 
-static char *source_name(const RecipeSource *src, const char *digest)
+/* Under the exclusive lock. */
+static bool import_missing(const char *cache, const Recipe *r, KernelSource *s, KernelLocated *l,
+			   KernelProgress *p, KernelSeconds *seconds, GError **error)
 {
-	g_autofree char *base = src->debian
-					? g_strdup(src->debian)
-					: g_path_get_basename(src->git ? src->git : src->tarball);
-	for (char *dot;
-	     !src->debian && ((dot = strstr(base, ".tar")) || (dot = strstr(base, ".git")));)
-		*dot = '\0';
-	g_strcanon(base, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "._-", '_');
-	return g_strdup_printf("%s-%.12s", base, digest);
+	if (open_source(s, l->digest)) /* another process may have imported it meanwhile */
+		return true;
+	gint64 start = g_get_monotonic_time();
+	if (g_file_test(s->git, G_FILE_TEST_EXISTS))
+		g_warning("%s is damaged and is imported again", s->git);
+	if (!kx_remove_tree(s->git, error))
+		return false;
+	if (r->source.tarball && !l->archive &&
+	    !(l->archive = kernel_fetch(cache, l->url, l->digest, p, NULL, error))) {
+		if (!r->source.sha256)
+			g_prefix_error(error, "(the digest is that of its first import) ");
+		return false;
+	}
+	gint64 fetched = g_get_monotonic_time();
+	if (!import(cache, s->git, l, p, error))
+		return false;
+	if (seconds) {
+		seconds->fetch = (double)(fetched - start) / G_USEC_PER_SEC;
+		seconds->import = (double)(g_get_monotonic_time() - fetched) / G_USEC_PER_SEC;
+	}
+	if (open_source(s, l->digest))
+		return true;
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: just imported, but not whole", s->git);
+	return false;
 }
 
-/* The archive of the recipe and its digest; for git NULL and a digest of where it is. */
-static bool locate(const char *cache, const Recipe *r, KernelProgress *p, char **ret_archive,
-		   char **ret_digest, GError **error)
+static bool get(const char *cache, const Recipe *r, KernelSource *s, KernelLocated *l,
+		KernelProgress *p, KernelSeconds *seconds, GError **error)
 {
-	const RecipeSource *src = &r->source;
-	if (src->git) {
-		g_autofree char *what = g_strconcat(src->git, "\n", src->revision, NULL);
-		*ret_digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, what, -1);
+	g_autofree char *dir = g_build_filename(cache, "sources", NULL);
+	s->name = g_strdup(l->name);
+	s->git = g_strdup_printf("%s/%s.git", dir, s->name);
+	g_autofree char *lock_path = g_strdup_printf("%s/%s.lock", dir, s->name);
+	if (open_shared(s, lock_path, l->digest)) {
+		kernel_touch(s->git);
 		return true;
 	}
-	if (src->tarball) {
-		*ret_digest = g_strdup(src->sha256); /* the archive itself only when it is needed */
-		return true;
-	}
-	*ret_archive = debian_archive(src->debian, error);
-	if (!*ret_archive)
+	s->lock = kernel_lock(lock_path, p, "import", error);
+	if (s->lock < 0 || !import_missing(cache, r, s, l, p, seconds, error))
 		return false;
-	*ret_digest = archive_digest(cache, *ret_archive, error);
-	if (!*ret_digest)
-		return false;
-	if (!src->sha256 || g_str_equal(src->sha256, *ret_digest))
+	if (flock(s->lock, LOCK_SH) == 0)
 		return true;
-	g_set_error(
-		error, KX_ERROR, KX_ERROR_DIGEST,
-		"%s: SHA-256 is %s, but %s says %s: another version of the package is installed",
-		*ret_archive, *ret_digest, r->path, src->sha256);
+	kx_set_errno(error, errno, "cannot share the lock %s", lock_path);
 	return false;
 }
 
@@ -226,48 +251,18 @@ KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgre
 				KernelSeconds *seconds, GError **error)
 {
 	g_autofree char *dir = g_build_filename(cache, "sources", NULL);
-	g_autofree char *archive = NULL, *digest = NULL;
-	if (!kx_mkdir(dir, error) || !locate(cache, r, p, &archive, &digest, error))
+	g_auto(KernelLocated) l = {0};
+	if (!kx_mkdir(dir, error) || !kernel_locate(cache, r, p, &l, error))
 		return NULL;
 	g_autoptr(KernelSource) s = g_new0(KernelSource, 1);
 	s->lock = -1;
-	s->name = source_name(&r->source, digest);
-	s->git = g_strdup_printf("%s/%s.git", dir, s->name);
-	const char *recorded = r->source.git ? NULL : digest;
-	g_autofree char *lock_path = g_strdup_printf("%s/%s.lock", dir, s->name);
-	if (open_shared(s, lock_path, recorded)) {
-		kernel_touch(s->git);
-		return g_steal_pointer(&s);
-	}
-	s->lock = kernel_lock(lock_path, p, "import", error);
-	if (s->lock < 0)
+	/* what was recorded first is looked at before anything is imported in its place */
+	if ((l.digest && !kernel_trust(cache, r, &l, l.digest, error)) ||
+	    !get(cache, r, s, &l, p, seconds, error) ||
+	    (!l.digest && !kernel_trust(cache, r, &l, s->digest, error)) ||
+	    !kernel_source_correct(s, r, error))
 		return NULL;
-	bool ok = open_source(s, recorded); /* another process may have imported it meanwhile */
-	if (!ok) {
-		gint64 start = g_get_monotonic_time();
-		if (g_file_test(s->git, G_FILE_TEST_EXISTS))
-			g_warning("%s is damaged and is imported again", s->git);
-		ok = kx_remove_tree(s->git, error);
-		if (ok && r->source.tarball)
-			ok = (archive = kernel_fetch(cache, r->source.tarball, digest, p, error));
-		gint64 fetched = g_get_monotonic_time();
-		ok = ok && import(cache, s->git, r, archive, recorded, p, error);
-		if (ok && !open_source(s, recorded)) {
-			g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
-				    "%s: just imported, but not whole", s->git);
-			ok = false;
-		}
-		if (seconds) {
-			seconds->fetch = (double)(fetched - start) / G_USEC_PER_SEC;
-			seconds->import =
-				(double)(g_get_monotonic_time() - fetched) / G_USEC_PER_SEC;
-		}
-	}
-	if (ok && flock(s->lock, LOCK_SH) != 0) {
-		kx_set_errno(error, errno, "cannot share the lock %s", lock_path);
-		ok = false;
-	}
-	return ok ? g_steal_pointer(&s) : NULL;
+	return g_steal_pointer(&s);
 }
 
 bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFunc step,

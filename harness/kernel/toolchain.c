@@ -15,25 +15,77 @@ static char *first_line(const char *const *argv, GError **error)
 	return g_strndup(r.out, strcspn(r.out, "\n"));
 }
 
-char *kernel_compiler_version(const Recipe *r, GError **error)
+char *kernel_compiler_command(const Toolchain *t)
 {
-	const char *cc[] = {r->toolchain->cc, "--version", NULL};
-	const char *ld[] = {r->toolchain->cc, "-Wl,--version", "-nostdlib", NULL};
-	GError *e = NULL;
-	g_autofree char *a = first_line(cc, &e), *b = a ? first_line(ld, &e) : NULL;
+	GString *cc = g_string_new(t->cross);
+	g_string_append(cc, t->cc);
+	/* They stand here and not in KCFLAGS because old trees set the flags of boot/, realmode/
+	 * and the vdso anew. */
+	for (unsigned i = 0; i < t->cc_flags_count; i++)
+		g_string_append_printf(cc, " %s", t->cc_flags[i]);
+	return g_string_free(cc, FALSE);
+}
+
+/* First line of what a program of the toolchain says, in its root when it has one. */
+static char *said_by(const Toolchain *t, const char *const *argv, GError **error)
+{
+	g_autoptr(GPtrArray) inside = g_ptr_array_new();
+	const char *const head[] = {
+		"bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", t->root, "/",
+		"--dev", "/dev",	  "--tmpfs",	       "/tmp",	    "--"};
+	for (guint i = 0; t->root && i < G_N_ELEMENTS(head); i++)
+		g_ptr_array_add(inside, (gpointer)head[i]);
+	for (; *argv; argv++)
+		g_ptr_array_add(inside, (gpointer)*argv);
+	g_ptr_array_add(inside, NULL);
+	return first_line((const char *const *)inside->pdata, error);
+}
+
+static char *describe(const Toolchain *t, GError **error)
+{
+	g_autofree char *command = g_strconcat(t->cross ? t->cross : "", t->cc, NULL);
+	const char *cc[] = {command, "--version", NULL};
+	const char *ld[] = {command, "-Wl,--version", "-nostdlib", NULL};
+	const char *make[] = {"make", "--version", NULL};
+	g_autofree char *a = said_by(t, cc, error), *b = a ? said_by(t, ld, error) : NULL;
 	/* a wrapper says what its compiler says: its own content counts too */
-	g_autofree char *own = b && g_path_is_absolute(r->toolchain->cc)
-				       ? kx_sha256_file(r->toolchain->cc, &e)
-				       : NULL;
-	if (b && !e)
-		return g_strdup_printf("%s; %s; %s", a, b, own ? own : r->toolchain->cc);
+	g_autofree char *own = !b			   ? NULL
+			       : g_path_is_absolute(t->cc) ? kx_sha256_file(t->cc, error)
+							   : g_strdup(command);
+	if (!own)
+		return NULL;
+	g_autoptr(GString) all = g_string_new(NULL);
+	g_string_append_printf(all, "%s; %s; %s", a, b, own);
+	for (unsigned i = 0; i < t->cc_flags_count; i++)
+		g_string_append_printf(all, " %s", t->cc_flags[i]);
+	if (t->root) {
+		g_autofree char *m = said_by(t, make, error);
+		if (!m)
+			return NULL;
+		g_string_append_printf(all, "; in a root with %s", m);
+	}
+	return g_string_free(g_steal_pointer(&all), FALSE);
+}
+
+char *kernel_compiler_version(const Toolchain *t, GError **error)
+{
+	GError *e = NULL;
+	if (t->root && !g_file_test(t->root, G_FILE_TEST_IS_DIR)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
+			    "toolchain %s: its root %s is not there", t->path, t->root);
+		return NULL;
+	}
+	char *text = describe(t, &e);
+	if (text)
+		return text;
 	if (g_error_matches(e, KX_ERROR, KX_ERROR_MISSING)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
-			    "there is no compiler '%s' (toolchain %s): apt-get install gcc",
-			    r->toolchain->cc, r->toolchain_file);
+			    "there is no compiler '%s%s' (toolchain %s): apt-get install gcc, or "
+			    "the package that has it",
+			    t->cross ? t->cross : "", t->cc, t->path);
 		g_error_free(e);
 	} else {
-		g_propagate_prefixed_error(error, e, "toolchain %s: ", r->toolchain_file);
+		g_propagate_prefixed_error(error, e, "toolchain %s: ", t->path);
 	}
 	return NULL;
 }
@@ -52,7 +104,7 @@ GPtrArray *kernel_check_tools(const Recipe *recipe)
 		bool needed;
 		const char *argv[6];
 	} tools[] = {
-		{"compiler", "gcc", true, {recipe->toolchain->cc, "--version"}},
+		{"compiler", "gcc", true, {"gcc", "--version"}},
 		{"ld", "binutils", true, {"ld", "--version"}},
 		{"make", "make", true, {"make", "--version"}},
 		{"flex", "flex", true, {"flex", "--version"}},

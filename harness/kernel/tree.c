@@ -166,6 +166,25 @@ bool kernel_stage_reset(KernelStage *st, GError **error)
 	return kx_write_scratch(st->index, st->marked, (gssize)st->marked_len, 0666, error);
 }
 
+bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, bool *ret_touches,
+		      GError **error)
+{
+	const char *text = g_hash_table_lookup(st->texts, p);
+	const char *argv[] = {"git",	 "apply",     "--cached",
+			      "--check", "--reverse", "--whitespace=nowarn",
+			      "-",	 NULL};
+	KernelGit g = {.dir = st->source->git, .index = st->index};
+	g_auto(KxProcResult) r = {0};
+	g_auto(GStrv) paths = kernel_patch_paths(p, text, error);
+	if (!paths || !kernel_git_run(&g, argv, text, &r, error))
+		return false;
+	*ret_has = r.status == 0;
+	*ret_touches = false;
+	for (char **path = paths; *path; path++)
+		*ret_touches |= g_hash_table_contains(st->seen, *path);
+	return true;
+}
+
 static int compare_strings(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -244,9 +263,9 @@ static char *join_lines(GPtrArray *lines)
 	return text;
 }
 
-static char *write_tree(KernelStage *st, const char *lines, GError **error)
+char *kernel_stage_write(KernelStage *st, const char *base, const char *lines,
+			 const char *ret_index, GError **error)
 {
-	g_autofree char *base = g_build_filename(st->source->git, "kexsect-base.index", NULL);
 	g_autofree char *full = g_build_filename(st->dir, "full", NULL);
 	g_autofree char *data = NULL;
 	gsize len;
@@ -255,7 +274,10 @@ static char *write_tree(KernelStage *st, const char *lines, GError **error)
 		return NULL;
 	KernelGit g = {.dir = st->source->git, .index = full};
 	g_autofree char *out = kernel_git(&g, lines, error, "update-index", "--index-info", NULL);
-	return out ? kernel_git(&g, NULL, error, "write-tree", NULL) : NULL;
+	g_autofree char *tree = out ? kernel_git(&g, NULL, error, "write-tree", NULL) : NULL;
+	if (tree && ret_index && !kx_copy_file(full, ret_index, error))
+		return NULL;
+	return g_steal_pointer(&tree);
 }
 
 void kernel_tree_free(KernelTree *t)
@@ -313,12 +335,12 @@ static KernelTree *compose_on_base(const KernelSource *s, GPtrArray *patches, GE
 	if (!lines)
 		return NULL;
 	g_autofree char *blobs = join_lines(lines);
-	g_autofree char *tree = write_tree(st, blobs, error);
+	g_autofree char *tree = kernel_stage_write(st, s->index, blobs, NULL, error);
 	return tree ? describe(tree, g_steal_pointer(&blobs)) : NULL;
 }
 
-/* The commit's tree with the patches on top: its differences to the base, then theirs, go into the
- * base's index. */
+/* The commit's tree with the toolchain's fixtures and the patches on top: its differences to the
+ * base, then theirs, go into the base's index. */
 static char *patch_commit(const KernelSource *s, const char *tree, GPtrArray *patches,
 			  GError **error)
 {
@@ -334,7 +356,7 @@ static char *patch_commit(const KernelSource *s, const char *tree, GPtrArray *pa
 	}
 	g_autofree char *first = join_lines(own), *then = join_lines(theirs);
 	g_autofree char *both = g_strconcat(first, then, NULL);
-	return write_tree(st, both, error);
+	return kernel_stage_write(st, s->index, both, NULL, error);
 }
 
 static KernelTree *compose_on_commit(const KernelSource *s, const char *commit, GPtrArray *patches,
@@ -346,7 +368,12 @@ static KernelTree *compose_on_commit(const KernelSource *s, const char *commit, 
 	if (!own)
 		return NULL;
 	GError *e = NULL;
-	g_autofree char *tree = patches->len ? patch_commit(s, own, patches, &e) : g_strdup(own);
+	g_autoptr(GPtrArray) all = kernel_corrections(s, own, &e);
+	if (all)
+		g_ptr_array_extend(all, patches, NULL, NULL);
+	g_autofree char *tree = !all	   ? NULL
+				: all->len ? patch_commit(s, own, all, &e)
+					   : g_strdup(own);
 	if (!tree) {
 		g_propagate_prefixed_error(error, e, "on commit %.12s: ", commit);
 		return NULL;

@@ -32,15 +32,24 @@ void kernel_work_free(KernelWork *w)
 	g_free(w);
 }
 
+static void add_entries(GString *what, const char *key, char *const *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		g_string_append_printf(what, "%s%s\n", key, list[i]);
+}
+
 static char *work_key(const Recipe *r, const KernelSource *s)
 {
+	const Toolchain *t = s->toolchain;
 	g_autoptr(GString) what = g_string_new("kexsect-work-1\n");
-	g_string_append_printf(what, "%s\n%s\n%s\n%s\n", s->name, s->tree, r->arch,
-			       r->toolchain->cc);
-	for (unsigned i = 0; i < r->toolchain->make_args_count; i++)
-		g_string_append_printf(what, "%s\n", r->toolchain->make_args[i]);
-	for (unsigned i = 0; i < r->toolchain->env_count; i++)
-		g_string_append_printf(what, "%s\n", r->toolchain->env[i]);
+	g_string_append_printf(what, "%s\n%s\n%s\n%s\n", s->name, s->tree, r->arch, t->cc);
+	add_entries(what, "", t->make_args, t->make_args_count);
+	add_entries(what, "", t->env, t->env_count);
+	add_entries(what, "flag ", t->cc_flags, t->cc_flags_count);
+	if (t->cross)
+		g_string_append_printf(what, "cross %s\n", t->cross);
+	if (t->root)
+		g_string_append_printf(what, "root %s\n", t->root);
 	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, what->str, -1);
 	return g_strdup_printf("%s-%.12s", r->name, hash);
 }
@@ -82,6 +91,7 @@ KernelWork *kernel_work_open(const char *cache, const Recipe *r, const KernelSou
 	g_autofree char *key = work_key(r, s);
 	g_autoptr(KernelWork) w = g_new0(KernelWork, 1);
 	w->lock = -1;
+	w->toolchain = s->toolchain;
 	w->dir = g_build_filename(cache, "work", key, NULL);
 	w->src = g_build_filename(w->dir, "src", NULL);
 	w->obj = g_build_filename(w->dir, "obj", NULL);
