@@ -93,12 +93,6 @@ const CampaignVersion *campaign_version(const Campaign *c, uint64_t variant)
 	return variant >= 1 && variant <= c->versions_count ? &c->versions[variant - 1] : NULL;
 }
 
-const TargetConfig *campaign_target(const Campaign *c, uint64_t variant)
-{
-	const CampaignVersion *v = campaign_version(c, variant);
-	return v && v->target ? v->target : c->targets[0];
-}
-
 bool campaign_is_numbered(const Campaign *c)
 {
 	return c->history || c->versions_count;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine: runs one campaign to its verdict, in the foreground, on the default GLib main loop.
+ * engine: runs one campaign to its verdict or its table, in the foreground, on the default GLib
+ * main loop.
  *
- * It asks search for the next experiment, hands out `job build` and `job boot` as processes
- * (docs/jobs.md), writes each result to the store in one transaction after its evidence is on disk,
- * and tells search. It may be killed at any moment: the next engine_run() of the same campaign goes
- * on. What a run leaves in <results>/campaigns/<slug>/:
+ * It asks search, or the fixed plan of a survey, for the next experiment, hands out `job build` and
+ * `job boot` as processes (docs/jobs.md), writes each result to the store in one transaction after
+ * its evidence is on disk, and tells it. It may be killed at any moment: the next engine_run() of
+ * the same campaign goes on. What a run leaves in <results>/campaigns/<slug>/:
  *
  *   lock          held while somebody works on the run; holds the pid
  *   requests/     000017-boot.json (what the job got), 0003-build.json
@@ -19,12 +20,15 @@
  *    "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline"}],
  *    "oracle": {"name", "title", "file", "window": {"from", "to"}, "devices": [], "addresses": []},
  *    "cmdline", "mode", "confidence", "seed", "max_culprits", "config_file" (of two .config files),
- *    "budget": {"boots", "hours", "builds"}}
+ *    "budget": {"boots", "hours", "builds"},
+ *    "versions": [{"name", "base", "series", "fixtures": [], "cmdline", "target"}] (paths)}
  * Document "matrix" (EngineOptions.matrix and what the series declares):
  *   {"source": "computed" or "declared", "names": [], "alone": [], "pairs": [],
  *    "depends": [[0], []], "conflicts": [[1, 2]]}; indices into names; alone and pairs when
  * computed. Document "history" of a campaign with one: {"start": hash, "parents": [[0], …]}.
- * StoreVerdict.details:
+ * Document "survey" of a campaign with one: {"boots", "modes": [], "after_verdict", "why":
+ * complete, unfinished or the part of the budget that ended it, "plan", "rows": [{"mask": "0x…",
+ * "members", "left_out": why it is not booted}]}, in the order of the table. StoreVerdict.details:
  *   {"leading": {"kind", "members", "probability"}, "ranking": [same, …], "marginals": [],
  *    "rates": {"q": {"mean", "low", "high"}, "e": {…}}, "cold_differs", "hypotheses",
  *    "untestable": [{"candidate", "probability"}]}
@@ -78,13 +82,14 @@ typedef struct {
 } EngineOptions;
 
 /* Runs, or goes on with, the campaign. Returns the exit status for main():
- *   0  there is a verdict, cause or none (also when it was there before)
+ *   0  there is a verdict, cause or none, or a table (also when it was there before)
  *   1  the verdict is inconclusive; or *error is set: KX_ERROR_CANCELLED (stopped on request: the
  *      next call goes on), KX_ERROR_BUSY (another process works on this campaign), the store's
  *      errors, KX_ERROR_FAILED (too many failures of the lab: state failed, the next call tries
  *      again)
  * Which run: the newest one with the same name and digest if it is not finished, or if only its
- * budget ended it and there is a larger one now; else a new one. Catches SIGINT, SIGTERM, SIGHUP
+ * budget ended it and there is a larger one now, or if its table is not (or not yet all) that is
+ * asked for; else a new one. Catches SIGINT, SIGTERM, SIGHUP
  * (kx_catch_signals). Returns with no child left. */
 int engine_run(const Campaign *c, const EngineOptions *options, GError **error);
 

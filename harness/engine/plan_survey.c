@@ -379,9 +379,10 @@ static bool conclude(Engine *e, const char *budget, GError **error)
 		alone ? own_verdict(e, budget, text) : store_verdict(e->store, e->run->id, error);
 	if (!v || !engine_record_verdict(e, v, error))
 		return false;
-	engine_note(e, budget ? "warning" : "info", "survey", 0, "%s", text);
 	if (alone)
 		engine_tell_verdict(e, v);
+	else
+		engine_note(e, budget ? "warning" : "info", "survey", 0, "%s", text);
 	return true;
 }
 

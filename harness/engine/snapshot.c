@@ -48,6 +48,22 @@ static json_t *snapshot_oracle(const OracleConfig *o)
 			 list(o->address_texts, o->address_texts_count));
 }
 
+static json_t *snapshot_versions(const Campaign *c)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < c->versions_count; i++) {
+		const CampaignVersion *v = &c->versions[i];
+		json_array_append_new(
+			out, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", optional(v->name),
+				       "base", optional(v->base->path), "series",
+				       optional(v->series ? v->series->path : NULL), "fixtures",
+				       list(v->fixtures, v->fixtures_count), "cmdline",
+				       optional(v->cmdline), "target",
+				       optional(v->target ? v->target->path : NULL)));
+	}
+	return out;
+}
+
 json_t *engine_snapshot(const Campaign *c)
 {
 	json_t *out =
@@ -67,6 +83,8 @@ json_t *engine_snapshot(const Campaign *c)
 	const char *from, *to;
 	if (campaign_config_pair(c, &from, &to))
 		json_object_set_new(rest, "config_file", kx_json_text(from));
+	if (c->versions_count)
+		json_object_set_new(rest, "versions", snapshot_versions(c));
 	json_object_update(out, rest);
 	json_decref(rest);
 	return out;

@@ -54,6 +54,10 @@ static void on_leader(const json_t *o)
 
 static void on_verdict(const json_t *o)
 {
+	if (g_str_equal(kx_json_str(o, "kind"), "table")) {
+		line(o, "table", "%s", kx_json_str(o, "reason"));
+		return;
+	}
 	/* never rounded up: nothing is certain */
 	double p = floor(kx_json_num(o, "probability", 0) * 1e4) / 1e4;
 	line(o, "verdict", "%s: %s (probability %.4f)", kx_json_str(o, "kind"),
@@ -64,9 +68,19 @@ static void on_verdict(const json_t *o)
 
 static void on_experiment(const json_t *o)
 {
-	line(o, "next", "%s, up to %d boots: %s [%.2f bits, %.0f s]", kx_json_str(o, "name"),
-	     (int)kx_json_int(o, "boots", 0), kx_json_str(o, "reason"), kx_json_num(o, "bits", 0),
-	     kx_json_num(o, "cost_s", 0));
+	g_autofree char *bits = g_strdup_printf("%.2f bits, ", kx_json_num(o, "bits", 0));
+	line(o, "next", "%s, up to %d boots: %s [%s%.0f s]", kx_json_str(o, "name"),
+	     (int)kx_json_int(o, "boots", 0), kx_json_str(o, "reason"),
+	     json_object_get(o, "bits") ? bits : "", kx_json_num(o, "cost_s", 0));
+}
+
+/* Of a plan that knows how many boots it takes. */
+static void on_progress(const json_t *o)
+{
+	double left = kx_json_num(o, "seconds_left", 0);
+	g_autofree char *minutes = g_strdup_printf("%.0f min", ceil(left / 60));
+	line(o, "progress", "%d of %d boots, about %s left", (int)kx_json_int(o, "done", 0),
+	     (int)kx_json_int(o, "planned", 0), left < 60 ? "a minute" : minutes);
 }
 
 static void on_step(const json_t *o)
@@ -98,6 +112,8 @@ static void event(Engine *e, const json_t *o)
 		on_verdict(o);
 	else if (g_str_equal(name, "experiment") && e->options->verbose)
 		on_experiment(o);
+	else if (g_str_equal(name, "experiment") && json_object_get(o, "planned"))
+		on_progress(o);
 	else if (g_str_equal(name, "step"))
 		on_step(o);
 	else if (g_str_equal(name, "note") && is_news(e, o))

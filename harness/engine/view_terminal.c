@@ -121,10 +121,22 @@ static void put_belief(Engine *e, GString *out)
 	}
 }
 
+static void put_progress(Engine *e, GString *out)
+{
+	unsigned done, planned;
+	if (!e->plan || !e->plan->progress)
+		return;
+	e->plan->progress(e, &done, &planned);
+	g_autofree char *meter = bar(planned ? (double)done / planned : 1, BAR);
+	put(out, "  table  %s  %u of %u boots", meter, done, planned);
+}
+
 static void put_foot(Engine *e, GString *out)
 {
 	double left = engine_time_left(e);
 	g_autofree char *text = left >= 0 ? duration(left) : NULL;
+	if (!e->n_top && text)
+		put(out, "  time left ~%s", text);
 	if (e->n_top)
 		put(out,
 		    "  time left ~%s   a faulty variant faults in %.0f %% of boots (%.0f–%.0f)",
@@ -139,6 +151,7 @@ static void tick(Engine *e)
 	put_head(e, out);
 	put_job(e, out);
 	put_belief(e, out);
+	put_progress(e, out);
 	put_foot(e, out);
 	fputs(out->str, stdout);
 	fflush(stdout);

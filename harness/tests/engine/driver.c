@@ -91,6 +91,65 @@ static void make_history(Campaign *c, const json_t *all)
 	}
 }
 
+static void make_survey(Campaign *c, CampaignSurvey *s, const json_t *w)
+{
+	size_t i;
+	json_t *one;
+	static BootMode modes[2];
+	*s = (CampaignSurvey){.boots = (unsigned)kx_json_int(w, "boots", 3),
+			      .modes = modes,
+			      .after = kx_json_bool(w, "after", false) ? SURVEY_AFTER_VERDICT
+								       : SURVEY_ALONE};
+	json_array_foreach (json_object_get(w, "modes"), i, one)
+		modes[s->modes_count++] =
+			g_str_equal(json_string_value(one), "cold") ? BOOT_COLD : BOOT_KEXEC;
+	const json_t *variants = json_object_get(w, "variants");
+	s->variants = g_new0(uint64_t, json_array_size(variants) + 1);
+	json_array_foreach ((json_t *)variants, i, one)
+		s->variants[s->variants_count++] = (uint64_t)json_integer_value(one);
+	c->survey = s;
+}
+
+/* Names; one with a '-' in front is missing. */
+static void make_versions(Campaign *c, const json_t *all)
+{
+	size_t i;
+	json_t *one;
+	c->series = NULL;
+	c->versions_count = c->candidates_count = (unsigned)json_array_size(all);
+	c->versions = g_new0(CampaignVersion, c->versions_count + 1);
+	c->candidates = g_new0(Candidate, c->versions_count + 1);
+	json_array_foreach ((json_t *)all, i, one) {
+		CampaignVersion *v = &c->versions[i];
+		const char *name = json_string_value(one);
+		bool missing = *name == '-';
+		v->name = g_strdup(name + missing);
+		v->cmdline = g_strdup_printf("only=%s", v->name);
+		v->missing = missing ? g_strdup("no source") : NULL;
+		v->base = g_new0(Recipe, 1);
+		v->base->path = g_strdup_printf("/lab/%s.yaml", v->name);
+		c->candidates[i] = (Candidate){.kind = CANDIDATE_VERSION,
+					       .name = g_strdup(v->name),
+					       .text = g_strdup(v->name),
+					       .weight = 1};
+	}
+}
+
+static void free_versions(Campaign *c)
+{
+	for (unsigned i = 0; i < c->versions_count; i++) {
+		CampaignVersion *v = &c->versions[i];
+		candidate_clear(&c->candidates[i]);
+		g_free(v->name);
+		g_free(v->cmdline);
+		g_free(v->missing);
+		g_free(v->base->path);
+		g_free(v->base);
+	}
+	g_free(c->versions);
+	g_free(c->candidates);
+}
+
 static void free_history(Campaign *c)
 {
 	for (unsigned i = 0; i < c->candidates_count; i++)
@@ -171,8 +230,14 @@ int main(int argc, char **argv)
 				 .builds = (unsigned)kx_json_int(b, "builds", 200),
 				 .hours = kx_json_num(b, "hours", 12)}};
 	const json_t *history = json_object_get(w, "history");
+	const json_t *versions = json_object_get(w, "versions");
+	CampaignSurvey survey = {0};
+	if (json_object_get(w, "survey"))
+		make_survey(&c, &survey, json_object_get(w, "survey"));
 	if (history)
 		make_history(&c, history);
+	else if (versions)
+		make_versions(&c, versions);
 	else
 		make_series(&c, &series, w);
 	g_autofree char *cache = g_build_filename(argv[2], "cache", NULL);
@@ -196,8 +261,11 @@ int main(int argc, char **argv)
 	int status = engine_run(&c, &o, &error);
 	if (error)
 		fprintf(stderr, "error %d: %s\n", error->code, error->message);
+	g_free(survey.variants);
 	if (history)
 		free_history(&c);
+	else if (versions)
+		free_versions(&c);
 	else
 		free_series(&c, &series);
 	return status;

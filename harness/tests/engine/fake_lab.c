@@ -136,6 +136,9 @@ static int build(const char *file, const json_t *request)
 	json_array_extend(names, json_object_get(request, "config"));
 	if (json_object_get(request, "commit"))
 		json_array_append(names, json_object_get(request, "commit"));
+	/* a version */
+	if (!g_str_equal(kx_json_str(request, "recipe"), "/lab/linux.yaml"))
+		json_array_append(names, json_object_get(request, "recipe"));
 	g_autofree char *of_names = names_hash(names);
 	/* Without a series it is the launcher: another kernel than that of no candidates. */
 	g_autofree char *hash = json_object_get(request, "series")
