@@ -23,6 +23,8 @@ void system_read(const char *path, char *buf, size_t size);
  * lines, and directly too where the kernel log does not go to the console. */
 void system_say(const char *text);
 void system_sleep_us(uint64_t us);
+/* To the microsecond: the end of it is spent on looking at the clock. */
+void system_wait_us(uint64_t us);
 /* Passes about a millisecond by working. Where the machine's clock counts its instructions, a sleep
  * is over at once (docs/targets.md): what waits for the host must not sleep, or its patience has no
  * length. */

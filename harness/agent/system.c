@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A sleep may end so much later, in a kernel without timers of high resolution. */
+#define SLEEP_SLACK_US 12000
+
 static void make_node(const char *path, unsigned major, unsigned minor)
 {
 	if (access(path, F_OK) != 0)
@@ -87,6 +90,15 @@ void system_sleep_us(uint64_t us)
 {
 	struct timespec t = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
 	while (nanosleep(&t, &t) != 0 && errno == EINTR)
+		;
+}
+
+void system_wait_us(uint64_t us)
+{
+	uint64_t until = system_now_us() + us;
+	if (us > 2 * SLEEP_SLACK_US)
+		system_sleep_us(us - SLEEP_SLACK_US);
+	while (system_now_us() < until)
 		;
 }
 

@@ -104,7 +104,7 @@ typedef enum { RESERVED_UNITY, RESERVED_EXCLUSION } ReservedKind;
 typedef struct {
 	char *device;		/* bb:dd.f */
 	uint64_t start, length; /* whole pages */
-	ReservedKind kind;	/* mapped one to one (IVMD unity map, RMRR), or not translated (IVMD) */
+	ReservedKind kind; /* mapped one to one (IVMD unity map, RMRR), or not translated (IVMD) */
 } TargetReserved;
 
 typedef struct {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -12,6 +13,8 @@ static const cyaml_strval_t determinisms[] = {{"none", DETERMINISM_NONE},
 					      {"icount", DETERMINISM_ICOUNT}};
 static const cyaml_strval_t tables_by[] = {{"override", TABLES_OVERRIDE},
 					   {"firmware", TABLES_FIRMWARE}};
+static const cyaml_strval_t reserved_kinds[] = {{"unity", RESERVED_UNITY},
+						{"exclusion", RESERVED_EXCLUSION}};
 static const cyaml_strval_t starts[] = {{"saved", LAUNCHER_SAVED}, {"fresh", LAUNCHER_FRESH}};
 
 #define OPTIONAL_STRING(key, type, member)                                                         \
@@ -22,6 +25,11 @@ static const cyaml_strval_t starts[] = {{"saved", LAUNCHER_SAVED}, {"fresh", LAU
 	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, type, member, names,        \
 			 G_N_ELEMENTS(names))
 
+static const cyaml_schema_field_t phase_fields[] = {
+	CYAML_FIELD_UINT("period_us", CYAML_FLAG_DEFAULT, TargetPhase, period_us),
+	CYAML_FIELD_UINT("steps", CYAML_FLAG_DEFAULT, TargetPhase, steps),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t vm_fields[] = {
 	OPTIONAL_STRING("uri", TargetVm, uri),
 	OPTIONAL_STRING("domain_xml", TargetVm, domain_xml),
@@ -35,6 +43,7 @@ static const cyaml_schema_field_t vm_fields[] = {
 	OPTIONAL_UINT("record_lines", TargetVm, record_lines),
 	OPTIONAL_ENUM("determinism", TargetVm, determinism, determinisms),
 	OPTIONAL_UINT("icount_shift", TargetVm, icount_shift),
+	CYAML_FIELD_MAPPING("phase", CYAML_FLAG_OPTIONAL, TargetVm, phase, phase_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t launcher_fields[] = {
@@ -53,6 +62,17 @@ static const cyaml_schema_field_t timeouts_fields[] = {
 	OPTIONAL_UINT("trial", Timeouts, trial),
 	CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t reserved_fields[] = {
+	CYAML_FIELD_STRING_PTR("device", CYAML_FLAG_POINTER, TargetReserved, device, 0,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_UINT("start", CYAML_FLAG_DEFAULT, TargetReserved, start),
+	CYAML_FIELD_UINT("length", CYAML_FLAG_DEFAULT, TargetReserved, length),
+	OPTIONAL_ENUM("kind", TargetReserved, kind, reserved_kinds),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t reserved_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, TargetReserved, reserved_fields),
+};
 static const cyaml_schema_field_t target_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, TargetConfig, name, 0, CYAML_UNLIMITED),
 	OPTIONAL_STRING("title", TargetConfig, title),
@@ -61,6 +81,8 @@ static const cyaml_schema_field_t target_fields[] = {
 	CYAML_FIELD_MAPPING("vm", CYAML_FLAG_OPTIONAL, TargetConfig, vm, vm_fields),
 	CYAML_FIELD_SEQUENCE("acpi_tables", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
 			     acpi_tables, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("reserved", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
+			     reserved, &reserved_schema, 0, 64),
 	OPTIONAL_ENUM("acpi_tables_by", TargetConfig, acpi_tables_by, tables_by),
 	CYAML_FIELD_MAPPING("launcher", CYAML_FLAG_OPTIONAL, TargetConfig, launcher,
 			    launcher_fields),
@@ -98,6 +120,23 @@ static bool check_determinism(const TargetConfig *t, GError **error)
 	return true;
 }
 
+/* A phase is a place in time, and only one kind of machine has an exact one. */
+static bool check_phase(const TargetConfig *t, GError **error)
+{
+	const TargetPhase *p = &t->vm.phase;
+	if (!campaign_given(t->path, "vm.phase"))
+		return true;
+	if (t->vm.determinism != DETERMINISM_ICOUNT)
+		return campaign_error(error, t->path, "vm.phase",
+				      "needs a machine whose time counts instructions: "
+				      "determinism: icount");
+	if (t->launcher.jitter_us)
+		return campaign_error(error, t->path, "launcher.jitter_us",
+				      "a random wait would undo vm.phase: leave one of them out");
+	return campaign_check_range(t->path, "vm.phase.period_us", p->period_us, 1, 1e6, error) &&
+	       campaign_check_range(t->path, "vm.phase.steps", p->steps, 1, 4096, error);
+}
+
 static bool check_vm(TargetConfig *t, GError **error)
 {
 	TargetVm *vm = &t->vm;
@@ -106,7 +145,7 @@ static bool check_vm(TargetConfig *t, GError **error)
 	    !campaign_check_range(t->path, "vm.vcpus", vm->vcpus, 1, 256, error) ||
 	    !campaign_check_range(t->path, "vm.record_lines", vm->record_lines, 100, 1e6, error) ||
 	    !campaign_check_range(t->path, "vm.icount_shift", vm->icount_shift, 0, 10, error) ||
-	    !check_determinism(t, error))
+	    !check_determinism(t, error) || !check_phase(t, error))
 		return false;
 	vm->memory_mib = vm->memory_mib ? vm->memory_mib : 512;
 	vm->vcpus = vm->vcpus ? vm->vcpus : vm->determinism == DETERMINISM_ICOUNT ? 1 : 2;
@@ -174,10 +213,41 @@ static bool check_tables(const TargetConfig *t, GError **error)
 	return true;
 }
 
+static bool check_reserved(const TargetConfig *t, GError **error)
+{
+	for (unsigned i = 0; i < t->reserved_count; i++) {
+		const TargetReserved *r = &t->reserved[i];
+		unsigned bus, slot, function;
+		int end = 0;
+		g_autofree char *device = g_strdup_printf("reserved.%u.device", i);
+		g_autofree char *length = g_strdup_printf("reserved.%u.length", i);
+		if (sscanf(r->device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3 ||
+		    end != 7 || r->device[end] || slot > 31 || function > 7)
+			return campaign_error(error, t->path, device,
+					      "'%s' is no PCI device: expected bb:dd.f in "
+					      "hexadecimal",
+					      r->device);
+		if (!r->length || (r->start | r->length) & 0xfff || r->start + r->length < r->start)
+			return campaign_error(error, t->path, length,
+					      "start and length must be whole pages of 4 KiB, and "
+					      "length above 0");
+	}
+	if (t->reserved_count && t->acpi_tables_count)
+		return campaign_error(error, t->path, "reserved",
+				      "adds to the machine's own table and cannot go with "
+				      "acpi_tables: say the regions in one of them");
+	if (t->reserved_count && t->vm.domain_xml)
+		return campaign_error(error, t->path, "reserved",
+				      "works with the built-in machine only, not with "
+				      "vm.domain_xml");
+	return true;
+}
+
 static bool check_target(TargetConfig *t, GError **error)
 {
-	return check_tables(t, error) && campaign_check_name(t->path, "name", t->name, error) &&
-	       check_vm(t, error) && check_launcher(t, error) && check_timeouts(t, error) &&
+	return check_tables(t, error) && check_reserved(t, error) &&
+	       campaign_check_name(t->path, "name", t->name, error) && check_vm(t, error) &&
+	       check_launcher(t, error) && check_timeouts(t, error) &&
 	       campaign_check_cmdline(t->path, "cmdline", t->cmdline, error) &&
 	       campaign_check_distinct(t->path, "acpi_tables", t->acpi_tables, t->acpi_tables_count,
 				       error) &&

@@ -15,16 +15,26 @@ typedef struct {
 	const char *kernel, *identity, *cmdline, *launcher_kernel, *cache, *evidence; /* in json */
 	BootMode mode;
 	unsigned boots, first;
-	unsigned stop_at; /* bit per Outcome: the batch ends after such a trial */
-	gint64 wait_us;	  /* -1: drawn for each boot from 0…launcher.jitter_us */
+	unsigned stop_at;     /* bit per Outcome: the batch ends after such a trial */
+	unsigned phase_first; /* the first boot's place in the order of phases */
+	gint64 phase_step;    /* -1: by that order */
+	gint64 wait_us;	      /* -1: drawn for each boot from 0…launcher.jitter_us */
 } BootRequest;
+
+/* What is chosen for each boot, and must be the same when it is made again. */
+typedef struct {
+	unsigned number;
+	unsigned wait_us;
+	int phase_step; /* -1: the target has no phases */
+	unsigned phase_us;
+} BootMoment;
 
 /* KX_ERROR_INPUT when the request itself is wrong; other codes when a file that it names is. */
 BootRequest *boot_request_load(const char *path, GError **error);
 void boot_request_free(BootRequest *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BootRequest, boot_request_free)
 /* The request that makes boot `number` alone again, into another evidence folder. */
-json_t *boot_request_repeat(const BootRequest *r, unsigned number, unsigned wait_us);
+json_t *boot_request_repeat(const BootRequest *r, const BootMoment *when);
 
 /* ---- boot_cmdline.c ---- */
 /* Why a boot is no evidence: its kernel printed another command line than `wanted` (the whole one).
@@ -38,5 +48,5 @@ char *boot_evidence_begin(const BootRequest *r, unsigned number, GError **error)
 char *boot_evidence_path(const BootRequest *r, unsigned number);
 /* Adds what the boot itself did not write, and puts the folder at its place, all of it flushed to
  * disk. An older folder there is moved aside (NNNNNN.1, …). */
-bool boot_evidence_finish(const BootRequest *r, unsigned number, unsigned wait_us, const char *dir,
+bool boot_evidence_finish(const BootRequest *r, const BootMoment *when, const char *dir,
 			  const OracleResult *judged, const json_t *line, GError **error);

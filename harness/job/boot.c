@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "job/boot-internal.h"
 #include "target/guard.h"
+#include "target/phase.h"
 
 /* So many records are in the line of a trial; all are in faults.jsonl. */
 #define MAX_FAULTS 20
@@ -106,8 +107,19 @@ static json_t *seconds_json(const TargetSeconds *s, double evidence)
 			 "evidence", evidence, "total", s->total + evidence);
 }
 
+/* The phase is stored with what was measured at it. */
+static json_t *measures_json(json_t *measures, const BootMoment *when)
+{
+	if (when->phase_step < 0)
+		return json_incref(measures);
+	json_t *m = json_copy(measures);
+	json_object_set_new(m, "phase_us", json_integer(when->phase_us));
+	json_object_set_new(m, "phase_step", json_integer(when->phase_step));
+	return m;
+}
+
 static json_t *trial_line(const Job *job, const TargetResult *t, const OracleResult *judged,
-			  unsigned wait_us)
+			  const BootMoment *when)
 {
 	g_autofree char *path = boot_evidence_path(job->r, job->number);
 	g_autoptr(json_t) said = oracle_result_to_json(judged, MAX_FAULTS);
@@ -116,11 +128,12 @@ static json_t *trial_line(const Job *job, const TargetResult *t, const OracleRes
 	json_object_set(line, "reason", json_object_get(said, "reason"));
 	json_object_set_new(line, "evidence", kx_json_text(path));
 	json_object_set(line, "identity", json_object_get(said, "identity"));
-	json_object_set(line, "measures", json_object_get(said, "measures"));
+	json_object_set_new(line, "measures",
+			    measures_json(json_object_get(said, "measures"), when));
 	json_object_set_new(line, "end", json_string(target_end_name(t->end)));
 	json_object_set_new(line, "end_reason", kx_json_text(t->reason));
 	json_object_set_new(line, "machine", kx_json_text(target_describe(job->target)));
-	json_object_set_new(line, "wait_us", json_integer(wait_us));
+	json_object_set_new(line, "wait_us", json_integer(when->wait_us));
 	json_object_set_new(line, "console_bytes", json_integer((json_int_t)t->console_bytes));
 	json_object_set_new(line, "console_dropped", json_integer((json_int_t)t->console_dropped));
 	json_object_set_new(line, "seconds", seconds_json(&t->seconds, 0));
@@ -129,13 +142,13 @@ static json_t *trial_line(const Job *job, const TargetResult *t, const OracleRes
 }
 
 /* Judges, writes the rest of the evidence, and only then says so. */
-static bool record(Job *job, const TargetResult *t, unsigned wait_us, const char *dir,
+static bool record(Job *job, const TargetResult *t, const BootMoment *when, const char *dir,
 		   GError **error)
 {
 	gint64 start = g_get_monotonic_time();
 	g_autoptr(OracleResult) judged = judge(job->r, t, dir);
-	g_autoptr(json_t) line = trial_line(job, t, judged, wait_us);
-	if (!boot_evidence_finish(job->r, job->number, wait_us, dir, judged, line, error))
+	g_autoptr(json_t) line = trial_line(job, t, judged, when);
+	if (!boot_evidence_finish(job->r, when, dir, judged, line, error))
 		return false;
 	double spent = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
 	json_object_set_new(line, "seconds", seconds_json(&t->seconds, spent));
@@ -146,22 +159,39 @@ static bool record(Job *job, const TargetResult *t, unsigned wait_us, const char
 	return false;
 }
 
+static BootMoment choose_moment(const Job *job)
+{
+	const BootRequest *r = job->r;
+	const TargetPhase *p = &r->target->vm.phase;
+	BootMoment when = {.number = job->number, .phase_step = -1};
+	unsigned jitter = r->mode == BOOT_KEXEC ? r->target->launcher.jitter_us : 0;
+	when.wait_us = r->wait_us >= 0 ? (unsigned)r->wait_us
+		       : jitter ? (unsigned)g_rand_int_range(job->rand, 0, (gint32)jitter + 1)
+				: 0;
+	if (p->steps) {
+		when.phase_step = r->phase_step >= 0
+					  ? (int)r->phase_step
+					  : (int)phase_step(r->phase_first + job->number - r->first,
+							    p->steps);
+		when.phase_us = phase_us((unsigned)when.phase_step, p->steps, p->period_us);
+	}
+	return when;
+}
+
 static bool one_boot(Job *job, GError **error)
 {
 	const BootRequest *r = job->r;
 	g_autofree char *dir = boot_evidence_begin(r, job->number, error);
 	if (!dir)
 		return false;
-	unsigned jitter = r->mode == BOOT_KEXEC ? r->target->launcher.jitter_us : 0;
-	unsigned wait_us = r->wait_us >= 0 ? (unsigned)r->wait_us
-			   : jitter ? (unsigned)g_rand_int_range(job->rand, 0, (gint32)jitter + 1)
-				    : 0;
+	BootMoment when = choose_moment(job);
 	TargetBoot boot = {.kernel = r->kernel,
 			   .cmdline = r->cmdline,
 			   .identity = r->identity,
 			   .mode = r->mode,
 			   .alive = r->oracle->alive,
-			   .wait_us = wait_us,
+			   .wait_us = when.wait_us,
+			   .phase_us = when.phase_us,
 			   .folder = dir};
 	g_auto(TargetResult) result = {0};
 	bool ok = target_boot(job->target, &boot, &result, error);
@@ -169,7 +199,7 @@ static bool one_boot(Job *job, GError **error)
 		g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "stopped");
 		ok = false;
 	}
-	ok = ok && record(job, &result, wait_us, dir, error);
+	ok = ok && record(job, &result, &when, dir, error);
 	if (!ok)
 		kx_remove_tree(dir, NULL);
 	return ok;

@@ -81,13 +81,13 @@ static bool move_aside(const char *path, GError **error)
 	return false;
 }
 
-bool boot_evidence_finish(const BootRequest *r, unsigned number, unsigned wait_us, const char *dir,
+bool boot_evidence_finish(const BootRequest *r, const BootMoment *when, const char *dir,
 			  const OracleResult *judged, const json_t *line, GError **error)
 {
-	g_autofree char *path = boot_evidence_path(r, number);
+	g_autofree char *path = boot_evidence_path(r, when->number);
 	g_autofree char *faults = fault_lines(judged);
 	g_autofree char *repeat = repeat_command(path);
-	g_autoptr(json_t) request = boot_request_repeat(r, number, wait_us);
+	g_autoptr(json_t) request = boot_request_repeat(r, when);
 	if (!write_in(dir, "faults.jsonl", faults, error) ||
 	    !write_in(dir, "repeat", repeat, error) ||
 	    !save_in(dir, "request.json", request, error) ||

@@ -26,6 +26,10 @@ static const struct {
 	{"evidence", JSON_STRING, true, true},
 	{"stop_at", JSON_ARRAY, false, false},
 	{"wait_us", JSON_INTEGER, false, false},
+	{"phase_first", JSON_INTEGER, false, false},
+	{"phase_step", JSON_INTEGER, false, false},
+	{"phase_steps", JSON_INTEGER, false, false},
+	{"phase_period_us", JSON_INTEGER, false, false},
 };
 
 static bool refuse(GError **error, const char *path, const char *what, const char *key)
@@ -91,6 +95,11 @@ static bool check_values(BootRequest *r, const char *path, GError **error)
 	gint64 boots = kx_json_int(r->json, "boots", 1), first = kx_json_int(r->json, "first", 1);
 	const char *mode = kx_json_str(r->json, "mode");
 	r->wait_us = kx_json_int(r->json, "wait_us", -1);
+	gint64 phase_first = kx_json_int(r->json, "phase_first", 0);
+	r->phase_step = kx_json_int(r->json, "phase_step", -1);
+	if (phase_first < 0 || phase_first > 100000000)
+		return refuse(error, path, "expected 0…100000000", "phase_first");
+	r->phase_first = (unsigned)phase_first;
 	if (kx_json_int(r->json, "format", 0) != 1)
 		return refuse(error, path, "not a format that this version knows", "format");
 	if (boots < 1 || boots > 10000)
@@ -113,6 +122,24 @@ static bool check_values(BootRequest *r, const char *path, GError **error)
 	return read_stop_at(r, path, error);
 }
 
+/* Other phases than the target's own, for those who want to know more. */
+static bool read_phases(BootRequest *r, const char *path, GError **error)
+{
+	TargetPhase *p = &r->target->vm.phase;
+	gint64 steps = kx_json_int(r->json, "phase_steps", p->steps);
+	gint64 period_us = kx_json_int(r->json, "phase_period_us", p->period_us);
+	if (steps && r->target->vm.determinism != DETERMINISM_ICOUNT)
+		return refuse(error, path, "the target's time does not count instructions",
+			      "phase_steps");
+	if (steps < 0 || steps > 4096)
+		return refuse(error, path, "expected 0…4096", "phase_steps");
+	if (period_us < 0 || period_us > G_USEC_PER_SEC || (steps && !period_us))
+		return refuse(error, path, "expected 1…1000000", "phase_period_us");
+	*p = (TargetPhase){.period_us = (unsigned)period_us, .steps = (unsigned)steps};
+	return r->phase_step < MAX(steps, 1) ||
+	       refuse(error, path, "not one of the phases", "phase_step");
+}
+
 BootRequest *boot_request_load(const char *path, GError **error)
 {
 	g_autoptr(BootRequest) r = g_new0(BootRequest, 1);
@@ -130,7 +157,9 @@ BootRequest *boot_request_load(const char *path, GError **error)
 		return NULL;
 	r->target = target_config_load(kx_json_str(r->json, "target"), error);
 	r->oracle = r->target ? oracle_config_load(kx_json_str(r->json, "oracle"), error) : NULL;
-	return r->oracle && oracle_check(r->oracle, error) ? g_steal_pointer(&r) : NULL;
+	if (!r->oracle || !oracle_check(r->oracle, error))
+		return NULL;
+	return read_phases(r, path, error) ? g_steal_pointer(&r) : NULL;
 }
 
 void boot_request_free(BootRequest *r)
@@ -143,16 +172,18 @@ void boot_request_free(BootRequest *r)
 	g_free(r);
 }
 
-json_t *boot_request_repeat(const BootRequest *r, unsigned number, unsigned wait_us)
+json_t *boot_request_repeat(const BootRequest *r, const BootMoment *when)
 {
 	json_t *j = json_copy(r->json);
 	g_autofree char *evidence = g_str_has_suffix(r->evidence, "/repeats")
 					    ? g_strdup(r->evidence)
 					    : g_build_filename(r->evidence, "repeats", NULL);
 	json_object_set_new(j, "boots", json_integer(1));
-	json_object_set_new(j, "first", json_integer(number));
+	json_object_set_new(j, "first", json_integer(when->number));
 	json_object_set_new(j, "evidence", json_string(evidence));
 	if (r->mode == BOOT_KEXEC)
-		json_object_set_new(j, "wait_us", json_integer(wait_us));
+		json_object_set_new(j, "wait_us", json_integer(when->wait_us));
+	if (when->phase_step >= 0)
+		json_object_set_new(j, "phase_step", json_integer(when->phase_step));
 	return j;
 }

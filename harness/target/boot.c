@@ -44,6 +44,12 @@ static gint64 now_us(void)
 static void on_line(const char *line, gint64 us, gpointer user)
 {
 	Boot *b = user;
+	if (b->machine.ordered && b->watch.phase == WATCH_LAUNCHER && strstr(line, AGENT_ORDERED)) {
+		watch_launcher_ready(&b->watch, us);
+		watch_kexec_ordered(&b->watch, us);
+		console_mark_variant(b->console);
+		return;
+	}
 	watch_line(&b->watch, line, us);
 }
 
@@ -164,7 +170,8 @@ static void deliver(Boot *b)
 		watch_end(&b->watch, TARGET_END_LAUNCHER_FAILED, now_us(), "%s", b->error->message);
 		return;
 	}
-	agent_link_send_text(b->link, AGENT_KEXEC, "%u %s", b->spec->wait_us, b->cmdline);
+	agent_link_send_text(b->link, AGENT_KEXEC, "%u %s", b->spec->wait_us + b->spec->phase_us,
+			     b->cmdline);
 }
 
 static void tell_step(Boot *b)
@@ -230,7 +237,7 @@ static void connect_streams(Boot *b, const TargetLink *link)
 		b->link = agent_link_new(link->agent, on_frame, b);
 	if (kx_cancel_fd() >= 0)
 		b->cancel_source = g_unix_fd_add(kx_cancel_fd(), G_IO_IN, on_cancel, b);
-	if (b->link && b->watch.phase == WATCH_LAUNCHER) {
+	if (b->link && b->watch.phase == WATCH_LAUNCHER && !link->ordered) {
 		b->ping_source = g_timeout_add(PING_MS, on_ping, b);
 		on_ping(b);
 	}
@@ -268,11 +275,14 @@ static bool start_machine(Boot *b, TargetLink *link, GError **error)
 {
 	Target *t = b->t;
 	if (b->spec->mode == BOOT_COLD) {
-		TargetImage image = {b->spec->kernel, t->variant_initrd, b->cmdline};
+		TargetImage image = {b->spec->kernel, t->variant_initrd, b->cmdline,
+				     b->spec->phase_us};
 		target_step(t, "start");
 		return t->ops->start_cold(t, &image, link, error);
 	}
-	return t->ops->start_launcher(t, link, error);
+	TargetOrders orders = {b->spec->kernel, t->variant_initrd, b->cmdline,
+			       b->spec->wait_us + b->spec->phase_us};
+	return t->ops->start_launcher(t, &orders, link, error);
 }
 
 static double seconds(gint64 us)

@@ -12,6 +12,7 @@
 /* What the machine is to be started with when it does not come from a saved launcher. */
 typedef struct {
 	const char *kernel, *initrd, *cmdline;
+	unsigned phase_us; /* the firmware waits so long before it starts it */
 } TargetImage;
 
 /* Set by the driver when the machine is there but does not run yet, so that no byte is lost. */
@@ -21,9 +22,16 @@ typedef struct {
 	 * reads `source` in its place, with the same results. */
 	ssize_t (*read)(gpointer source, char *buf, gsize size);
 	gpointer source;
-	int agent; /* stream to the agent, or -1; the receiver closes it */
-	bool warm; /* it continues from a running launcher */
+	int agent;    /* stream to the agent, or -1; the receiver closes it */
+	bool warm;    /* it continues from a running launcher */
+	bool ordered; /* the launcher has its orders: nothing is delivered */
 } TargetLink;
+
+/* What the launcher is to start, and when. */
+typedef struct {
+	const char *kernel, *initrd, *cmdline;
+	unsigned wait_us;
+} TargetOrders;
 
 /* What the driver itself sees, told through target_notify() from the main context. */
 typedef enum {
@@ -38,8 +46,10 @@ typedef struct TargetOps {
 	TargetDriver driver;
 	/* Connects; sets t->priv and t->description. */
 	bool (*open)(Target *t, GError **error);
-	/* Brings the launcher up, from its saved state where there is one. */
-	bool (*start_launcher)(Target *t, TargetLink *ret, GError **error);
+	/* Brings the launcher up, from its saved state where there is one. A driver that can give
+	 * it its orders before it runs does so and sets ret->ordered. */
+	bool (*start_launcher)(Target *t, const TargetOrders *orders, TargetLink *ret,
+			       GError **error);
 	/* Starts `image` by the firmware. */
 	bool (*start_cold)(Target *t, const TargetImage *image, TargetLink *ret, GError **error);
 	/* The streams are connected: lets the machine run. */

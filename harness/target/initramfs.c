@@ -4,10 +4,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/agent_protocol.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/proc.h"
@@ -71,6 +73,14 @@ static bool put_file(Archive *a, GHashTable *seen, const char *name, const char 
 	archive_entry_set_pathname(entry, name);
 	archive_entry_set_mode(entry, S_IFREG | 0755);
 	return put_entry(a, entry, data, len, error);
+}
+
+static bool put_text(Archive *a, const char *name, const char *text, GError **error)
+{
+	g_autoptr(ArchiveEntry) entry = archive_entry_new();
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_mode(entry, S_IFREG | 0644);
+	return put_entry(a, entry, text, strlen(text), error);
 }
 
 /* The kernel opens it for process 1 before anything could be mounted. */
@@ -140,6 +150,38 @@ bool initramfs_write(const char *path, const InitramfsContent *c, GError **error
 	}
 	bool ok = (!c->tables || !*c->tables || write_archive(fd, c, true, error)) &&
 		  write_archive(fd, c, false, error);
+	return g_close(fd, ok ? error : NULL) && ok;
+}
+
+static bool write_orders(int fd, const InitramfsOrders *o, GError **error)
+{
+	g_autoptr(Archive) a = archive_write_new();
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autofree char *text = g_strdup_printf("%u %s", o->wait_us, o->cmdline);
+	archive_write_set_format_cpio_newc(a);
+	archive_write_set_bytes_per_block(a, 512);
+	if (archive_write_open_fd(a, fd) != ARCHIVE_OK)
+		return archive_failed(a, "cannot begin", error);
+	if (!put_file(a, seen, AGENT_ORDERS "/kernel", o->kernel, error) ||
+	    !put_file(a, seen, AGENT_ORDERS "/initrd", o->initrd, error) ||
+	    !put_text(a, AGENT_ORDERS "/kexec", text, error))
+		return false;
+	return archive_write_close(a) == ARCHIVE_OK || archive_failed(a, "cannot end", error);
+}
+
+bool initramfs_add_orders(const char *path, const char *launcher, const InitramfsOrders *orders,
+			  GError **error)
+{
+	gsize len;
+	g_autofree char *image = kx_read_file(launcher, MAX_FILE, &len, error);
+	if (!image || !kx_write_file(path, image, (gssize)len, error))
+		return false;
+	int fd = g_open(path, O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		kx_set_errno(error, errno, "cannot write %s", path);
+		return false;
+	}
+	bool ok = write_orders(fd, orders, error);
 	return g_close(fd, ok ? error : NULL) && ok;
 }
 

@@ -19,6 +19,17 @@ typedef struct {
  * it (Documentation/admin-guide/acpi/initrd_table_override.rst). */
 bool initramfs_write(const char *path, const InitramfsContent *content, GError **error);
 
+/* Orders that a launcher finds when it starts (base/agent_protocol.h). */
+typedef struct {
+	const char *kernel, *initrd; /* files */
+	const char *cmdline;
+	unsigned wait_us;
+} InitramfsOrders;
+
+/* Writes to `path` the image `launcher` with orders in it. */
+bool initramfs_add_orders(const char *path, const char *launcher, const InitramfsOrders *orders,
+			  GError **error);
+
 /* Compiles iasl sources into `folder`. Returns the paths of the compiled tables, NULL-terminated;
  * the caller frees them. The error quotes iasl and names the source. */
 char **initramfs_compile_tables(const char *const *sources, unsigned count, const char *folder,

@@ -70,10 +70,12 @@ typedef struct {
 	const char *cmdline;  /* added to the target's; may be NULL */
 	const char *identity; /* the kernel must carry it in its version string: "#<identity> " */
 	BootMode mode;
-	const char *alive;  /* PCRE2 of the line (without its time) that says it is up; NULL: the
-			     * agent's  marker. The agent's does not count then. */
-	unsigned wait_us;   /* the launcher waits so long before kexec: the caller draws and records
-			       it */
+	const char *alive; /* PCRE2 of the line (without its time) that says it is up; NULL: the
+			    * agent's  marker. The agent's does not count then. */
+	unsigned wait_us;  /* the launcher waits so long before kexec: the caller draws and records
+			      it */
+	unsigned phase_us; /* in a machine that counts instructions: the kernel starts so much later
+			    * after what the firmware started */
 	const char *folder; /* existing; gets console.raw, console.log, kmsg.log, cmdline, acpi/ */
 } TargetBoot;
 

@@ -110,6 +110,15 @@ static void add_qemu_args(GString *s, const DomainSpec *d)
 		g_autofree char *value = g_strdup_printf("shift=%u,sleep=off", vm->icount_shift);
 		add_arg(s, "-icount");
 		add_arg(s, value);
+		/* what the guest takes for random, and when a device does what it was told */
+		add_arg(s, "-seed");
+		add_arg(s, "1");
+		add_arg(s, "-global");
+		add_arg(s, "virtio-serial-pci.ioeventfd=off");
+	}
+	if (d->rom) {
+		add_arg(s, "-option-rom");
+		add_arg(s, d->rom);
 	}
 	if (d->record)
 		add_record(s, d->record);
@@ -132,7 +141,12 @@ static char *own_xml(const DomainSpec *d)
 	add_boot(s, d);
 	/* a reset is reported and the machine is then killed: it need not be kept from restarting
 	 */
-	add(s, "  <clock offset='utc'/>\n  <on_poweroff>destroy</on_poweroff>\n"
+	if (vm->determinism == DETERMINISM_ICOUNT)
+		add(s, "  <clock offset='absolute' start='1736121600'>\n"
+		       "    <timer name='rtc' track='guest'/>\n  </clock>\n");
+	else
+		add(s, "  <clock offset='utc'/>\n");
+	add(s, "  <on_poweroff>destroy</on_poweroff>\n"
 	       "  <on_reboot>restart</on_reboot>\n  <on_crash>destroy</on_crash>\n");
 	add_devices(s, d);
 	add_qemu_args(s, d);

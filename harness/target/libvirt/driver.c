@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "target/initramfs.h"
+#include "target/phase.h"
 #include "target/libvirt/libvirt-internal.h"
 
 #define DEFAULT_LAUNCHER_CMDLINE "console=ttyS0 quiet intel_iommu=off amd_iommu=off intremap=off"
@@ -57,7 +58,7 @@ static bool make_initramfs(Target *t, char ***ret_firmware, GError **error)
 		return false;
 	t->variant_initrd = g_build_filename(t->dir, "variant.cpio", NULL);
 	t->launcher_initrd = g_build_filename(t->dir, "launcher.cpio", NULL);
-	bool firmware = c->acpi_tables_by == TABLES_FIRMWARE && *tables;
+	bool firmware = c->acpi_tables_by == TABLES_FIRMWARE && (*tables || c->reserved_count);
 	InitramfsContent variant = {.agent = agent,
 				    .tables = firmware ? NULL : (const char *const *)tables};
 	InitramfsContent launcher = {.agent = agent, .kexec = kexec};
@@ -66,6 +67,24 @@ static bool make_initramfs(Target *t, char ***ret_firmware, GError **error)
 		return false;
 	*ret_firmware = firmware ? g_steal_pointer(&tables) : NULL;
 	return true;
+}
+
+/* Tables that take a look at the machine's own first. */
+static bool make_tables(Target *t, const char *const *firmware, GError **error)
+{
+	const char *const none[] = {NULL};
+	g_autofree char *extended = NULL;
+	g_autofree char *agent = NULL;
+	if (!firmware && !t->o.config->reserved_count)
+		return true;
+	if (!tables_prepare(t, firmware ? firmware : none, &extended, error))
+		return false;
+	if (firmware)
+		return true;
+	agent = target_agent_path(error);
+	const char *const tables[] = {extended, NULL};
+	InitramfsContent variant = {.agent = agent, .tables = tables};
+	return agent && initramfs_write(t->variant_initrd, &variant, error);
 }
 
 static bool find_emulator(Libvirt *l, GError **error)
@@ -112,7 +131,7 @@ static bool open_libvirt(Target *t, GError **error)
 	if (c->vm.iommu_record == RECORD_AMD && !libvirt_logs_to_guest(conn))
 		l->machine.record = g_build_filename(t->dir, "record", NULL);
 	if (!accel_decide(t, &l->kvm, error) ||
-	    (firmware && !tables_prepare(t, (const char *const *)firmware, error)))
+	    !make_tables(t, (const char *const *)firmware, error))
 		return false;
 	if (t->o.launcher_kernel && c->launcher.start == LAUNCHER_SAVED &&
 	    !states_prepare(t, error))
@@ -121,7 +140,35 @@ static bool open_libvirt(Target *t, GError **error)
 	return true;
 }
 
-static bool start_launcher(Target *t, TargetLink *ret, GError **error)
+/* A launcher that is started afresh can have its orders in its initramfs. That is how it must be
+ * where time counts instructions: what the host sends arrives at another moment each time. */
+static char *ordered_initrd(Target *t, const TargetOrders *orders, GError **error)
+{
+	g_autofree char *path = g_build_filename(t->dir, "ordered.cpio", NULL);
+	InitramfsOrders o = {.kernel = orders->kernel,
+			     .initrd = orders->initrd,
+			     .cmdline = orders->cmdline,
+			     .wait_us = orders->wait_us};
+	return initramfs_add_orders(path, t->launcher_initrd, &o, error) ? g_steal_pointer(&path)
+									 : NULL;
+}
+
+static bool start_fresh(Target *t, const TargetOrders *orders, TargetLink *ret, GError **error)
+{
+	Libvirt *l = t->priv;
+	g_autofree char *initrd = NULL;
+	ret->ordered = t->o.config->vm.determinism == DETERMINISM_ICOUNT;
+	if (ret->ordered) {
+		initrd = ordered_initrd(t, orders, error);
+		if (!initrd)
+			return false;
+	}
+	g_autofree char *xml = libvirt_launcher_xml(t, l->kvm, t->o.launcher_kernel,
+						    initrd ? initrd : t->launcher_initrd, error);
+	return xml && machine_create(&l->machine, xml, error);
+}
+
+static bool start_launcher(Target *t, const TargetOrders *orders, TargetLink *ret, GError **error)
 {
 	Libvirt *l = t->priv;
 	if (!t->o.launcher_kernel) {
@@ -134,11 +181,8 @@ static bool start_launcher(Target *t, TargetLink *ret, GError **error)
 	if (saved) {
 		if ((!l->state && !states_prepare(t, error)) || !states_restore(t, error))
 			return false;
-	} else {
-		g_autofree char *xml = libvirt_launcher_xml(t, l->kvm, t->o.launcher_kernel,
-							    t->launcher_initrd, error);
-		if (!xml || !machine_create(&l->machine, xml, error))
-			return false;
+	} else if (!start_fresh(t, orders, ret, error)) {
+		return false;
 	}
 	return machine_connect(&l->machine, ret, error);
 }
@@ -146,9 +190,17 @@ static bool start_launcher(Target *t, TargetLink *ret, GError **error)
 static bool start_cold(Target *t, const TargetImage *image, TargetLink *ret, GError **error)
 {
 	Libvirt *l = t->priv;
+	const TargetVm *vm = &t->o.config->vm;
+	g_autofree char *rom = NULL;
+	if (vm->phase.steps) {
+		rom = g_build_filename(t->dir, "phase.rom", NULL);
+		if (!phase_rom_write(rom, image->phase_us, vm->icount_shift, error))
+			return false;
+	}
 	DomainSpec spec = {.config = t->o.config,
 			   .kvm = l->kvm,
 			   .emulator = l->emulator,
+			   .rom = rom,
 			   .kernel = image->kernel,
 			   .initrd = image->initrd,
 			   .cmdline = image->cmdline,

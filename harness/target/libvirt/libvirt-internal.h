@@ -53,6 +53,7 @@ typedef struct {
 	const char *console, *agent;	       /* paths of UNIX sockets */
 	const char *record;		       /* FIFO for the emulator's log; NULL: none */
 	const char *firmware; /* folder of its ACPI tables; NULL: those that QEMU makes */
+	const char *rom;      /* an option ROM that the firmware runs before it; NULL: none */
 } DomainSpec;
 char *domain_xml(const DomainSpec *spec, GError **error);
 /* The emulator program that is used on this host; NULL when it is not installed. */
@@ -98,9 +99,11 @@ typedef struct {
 } Libvirt;
 
 /* ---- tables.c ---- */
-/* Finds or makes the tables for the firmware: boots the probe kernel once to see the machine's own,
- * and puts `compiled` (paths, ends with NULL) in their place. Sets l->firmware. */
-bool tables_prepare(Target *t, const char *const *compiled, GError **error);
+/* Finds or makes tables that need the machine's own: boots the probe kernel once to see those, adds
+ * the configuration's reserved regions to them (*ret_extended: the file, else NULL), and, for the
+ * firmware, puts these and `compiled` (paths, ends with NULL) in their place and sets l->firmware.
+ */
+bool tables_prepare(Target *t, const char *const *compiled, char **ret_extended, GError **error);
 
 /* XML of the launcher with its images at `kernel` and `initrd`. */
 char *libvirt_launcher_xml(Target *t, bool kvm, const char *kernel, const char *initrd,

@@ -8,6 +8,7 @@
 #include "target/firmware.h"
 #include "target/kmsg.h"
 #include "target/libvirt/libvirt-internal.h"
+#include "target/reserved.h"
 
 /* No IOMMU: nothing that could stop it from saying what it sees. */
 #define PROBE_WORDS "console=ttyS0 quiet intel_iommu=off amd_iommu=off kexsect.variant=probe"
@@ -28,7 +29,8 @@ static char *probe_xml(Target *t, GError **error)
 	if (kernel)
 		return domain_xml(&spec, error);
 	g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
-		    "acpi_tables_by: firmware needs a kernel to see the machine's tables with");
+		    "acpi_tables_by: firmware and reserved need a kernel to see the machine's "
+		    "tables with");
 	return NULL;
 }
 
@@ -37,7 +39,13 @@ static char *make_key(Target *t, const char *const *compiled, GError **error)
 {
 	Libvirt *l = t->priv;
 	const TargetVm *vm = &t->o.config->vm;
-	g_autoptr(GString) all = g_string_new("1\n");
+	const TargetConfig *c = t->o.config;
+	g_autoptr(GString) all = g_string_new("2\n");
+	g_string_append_printf(all, "%d\n", c->acpi_tables_by);
+	for (unsigned i = 0; i < c->reserved_count; i++)
+		g_string_append_printf(all, "%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d\n",
+				       c->reserved[i].device, c->reserved[i].start,
+				       c->reserved[i].length, c->reserved[i].kind);
 	g_string_append_printf(all, "%s\n%u %u %s\n", l->qemu_version, vm->memory_mib, vm->vcpus,
 			       l->kvm ? "kvm" : vm->cpu);
 	for (unsigned i = 0; i < vm->qemu_args_count; i++)
@@ -77,20 +85,48 @@ static bool probe(Target *t, const char *dir, GError **error)
 	return ok && kmsg_finish(seen, NULL, error);
 }
 
-/* The file `loader` is written last and makes the folder valid. */
-static bool make(Target *t, const char *const *compiled, const char *dir, GError **error)
+/* What was extended; NULL: nothing. */
+static char *find_extended(const char *dir)
+{
+	static const char *const names[] = {"ivrs-reserved.aml", "dmar-reserved.aml"};
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		char *path = g_build_filename(dir, names[i], NULL);
+		if (access(path, R_OK) == 0)
+			return path;
+		g_free(path);
+	}
+	return NULL;
+}
+
+/* Of the machine's own tables, which are in dir/acpi. */
+static bool put_together(const TargetConfig *c, const char *const *compiled, const char *dir,
+			 GError **error)
+{
+	g_autofree char *acpi = g_build_filename(dir, "acpi", NULL), *extended = NULL;
+	if (c->reserved_count &&
+	    !reserved_extend(acpi, c->reserved, c->reserved_count, dir, &extended, error))
+		return false;
+	const char *const one[] = {extended, NULL};
+	return c->acpi_tables_by != TABLES_FIRMWARE ||
+	       firmware_compose(acpi, extended ? one : compiled, dir, error);
+}
+
+/* The file `complete` is written last and makes the folder valid. */
+static bool make(Target *t, const char *const *compiled, const char *dir, const char *complete,
+		 GError **error)
 {
 	g_autofree char *acpi = g_build_filename(dir, "acpi", NULL);
 	target_step(t, "start");
 	if (kx_remove_tree(dir, error) && kx_mkdir(acpi, error) && probe(t, dir, error) &&
-	    firmware_compose(acpi, compiled, dir, error))
+	    put_together(t->o.config, compiled, dir, error) &&
+	    kx_write_file(complete, "", 0, error))
 		return true;
 	kx_remove_tree(dir, NULL);
-	g_prefix_error(error, "cannot make the firmware's tables: ");
+	g_prefix_error(error, "cannot make the machine's tables: ");
 	return false;
 }
 
-bool tables_prepare(Target *t, const char *const *compiled, GError **error)
+bool tables_prepare(Target *t, const char *const *compiled, char **ret_extended, GError **error)
 {
 	Libvirt *l = t->priv;
 	g_autofree char *key = make_key(t, compiled, error);
@@ -98,14 +134,16 @@ bool tables_prepare(Target *t, const char *const *compiled, GError **error)
 	if (!key || !kx_mkdir(all, error))
 		return false;
 	g_autofree char *dir = g_build_filename(all, key, NULL);
-	g_autofree char *loader = g_build_filename(dir, "loader", NULL);
+	g_autofree char *complete = g_build_filename(dir, "complete", NULL);
 	g_autofree char *lock_path = g_strconcat(dir, ".lock", NULL);
 	int lock = kx_lock_file(lock_path, true, error);
 	if (lock < 0)
 		return false;
-	bool ok = access(loader, R_OK) == 0 || make(t, compiled, dir, error);
+	bool ok = access(complete, R_OK) == 0 || make(t, compiled, dir, complete, error);
 	close(lock);
 	if (ok)
+		*ret_extended = find_extended(dir);
+	if (ok && t->o.config->acpi_tables_by == TABLES_FIRMWARE)
 		l->firmware = g_steal_pointer(&dir);
 	return ok;
 }

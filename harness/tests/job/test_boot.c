@@ -88,6 +88,9 @@ static void test_bad_requests(void **state)
 	refused("cmdline", json_string("a\nb"), "line break");
 	refused("format", json_integer(2), "format");
 	refused("wait_us", json_integer(2000000), "wait_us");
+	refused("phase_steps", json_integer(16), "does not count instructions: 'phase_steps'");
+	refused("phase_step", json_integer(1), "not one of the phases: 'phase_step'");
+	refused("phase_first", json_integer(-1), "phase_first");
 }
 
 static void test_exit_statuses(void **state)
@@ -134,7 +137,9 @@ static void finish(const BootRequest *r, const char *mark)
 	assert_true(kx_write_file(console, mark, -1, NULL));
 	g_autoptr(OracleResult) result = judged(r);
 	g_autoptr(json_t) line = oracle_result_to_json(result, 20);
-	if (!boot_evidence_finish(r, 17, 1234, dir, result, line, &e))
+	BootMoment when = {
+		.number = 17, .wait_us = 1234, .phase_step = r->target->vm.phase.steps ? 5 : -1};
+	if (!boot_evidence_finish(r, &when, dir, result, line, &e))
 		fail_msg("%s", e->message);
 	assert_false(g_file_test(dir, G_FILE_TEST_EXISTS));
 }
@@ -166,6 +171,34 @@ static void test_evidence(void **state)
 			*old = in_trial("000017.1", "console.raw");
 	assert_string_equal(new, "second");
 	assert_string_equal(old, "first");
+}
+
+/* A boot at a phase is made again at that phase, whatever its place was. */
+static void test_phase(void **state)
+{
+	g_autoptr(json_t) j = good_request();
+	json_object_set_new(j, "target", json_string(SOURCE_ROOT "/configs/targets/vm-amd.yaml"));
+	json_object_set_new(j, "phase_steps", json_integer(8));
+	json_object_set_new(j, "phase_period_us", json_integer(2000));
+	json_object_set_new(j, "phase_first", json_integer(3));
+	json_object_set_new(j, "first", json_integer(17));
+	g_autofree char *path = saved(j);
+	g_autoptr(GError) e = NULL;
+	g_autoptr(BootRequest) r = boot_request_load(path, &e);
+	if (!r)
+		fail_msg("%s", e->message);
+	assert_int_equal(r->target->vm.phase.steps, 8);
+	assert_int_equal(r->target->vm.phase.period_us, 2000);
+	assert_int_equal(r->phase_first, 3);
+	finish(r, "phase");
+	g_autofree char *again_path = g_build_filename(folder, "trials/000017/request.json", NULL);
+	g_autoptr(BootRequest) again = boot_request_load(again_path, NULL);
+	assert_int_equal(again->phase_step, 5);
+	assert_int_equal(again->target->vm.phase.steps, 8);
+	json_object_set_new(j, "phase_step", json_integer(8));
+	g_autofree char *beyond = saved(j);
+	g_autoptr(BootRequest) none = boot_request_load(beyond, NULL);
+	assert_null(none);
 }
 
 /* What a killed job left is not mixed with the new evidence. */
@@ -221,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_good_request), cmocka_unit_test(test_cmdline),
 		cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_exit_statuses),
 		cmocka_unit_test(test_evidence),     cmocka_unit_test(test_part_of_a_killed_job),
+		cmocka_unit_test(test_phase),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
