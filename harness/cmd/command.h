@@ -15,7 +15,7 @@ typedef struct {
 } Command;
 
 extern const Command cmd_init, cmd_check, cmd_plan, cmd_run, cmd_report, cmd_scan, cmd_simulate,
-	cmd_timeline, cmd_job, cmd_cache;
+	cmd_initcalls, cmd_timeline, cmd_job, cmd_cache;
 
 /* Options that several commands share. `getopt_long` values above 255, so that they have no letter.
  */
