@@ -120,8 +120,8 @@ static bool add_space(Asked *a, const char *name)
 	}
 	if (space < 0)
 		return complain("space", name,
-				"history (L), patches (S), config (C), parameters (P), order (O) "
-				"or robustness (R) is wanted");
+				"history (L), patches (S), config (C), parameters (P), order (O), "
+				"precedence (A) or robustness (R) is wanted");
 	g_array_append_val(a->spaces, space);
 	return true;
 }
@@ -422,10 +422,11 @@ const Command cmd_simulate = {
 	.help = "Lists (--q 0.3,0.1) make a row for each combination.\n\n"
 		"  --space SPACE       history or L (default), patches or S, config or C, "
 		"parameters or P,\n"
-		"                      order or O; robustness or R: history and patches, each with "
-		"every trouble\n"
+		"                      order or O, precedence or A; robustness or R: history and "
+		"patches,\n"
+		"                      each with every trouble\n"
 		"  --trouble TROUBLE   none (default), drift, infra, second-fault, no-culprit\n"
-		"  --n N               commits, candidates or initcalls (128, 32, 1000)\n"
+		"  --n N               commits, candidates or initcalls (128, 32, 1000, 250)\n"
 		"  --d D               members of the culprit (patches, config: 2; else 1)\n"
 		"  --q Q, --eps E      how often a faulty variant faults (0.3), and a good one "
 		"(0)\n"

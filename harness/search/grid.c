@@ -5,10 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Prior of q: every boot of a faulty variant faults, or nearly so; to search with, to claim with.
- */
-#define Q_ALWAYS_EAGER 0.50
-#define Q_ALWAYS_SOBER 0.08
 #define Q_LOG_SHARE 0.05 /* of the rest: anything, by magnitude; else anything, uniformly */
 #define TOLD_E_MIN 1e-6	 /* nothing is certain, not even what was told */
 #define SUM_MIN 1e-250	 /* below it the quick sum has lost its digits */
@@ -67,7 +63,7 @@ static guint grid_e_prior(Grid *g, double *prior)
 	return G_N_ELEMENTS(grid_e);
 }
 
-void grid_init(Grid *g, bool eager, double told_q, double told_e)
+void grid_init(Grid *g, double always, double told_q, double told_e)
 {
 	double prior_q[GRID_Q_MAX] = {1}, prior_e[GRID_E_MAX] = {1}, sum = 0;
 
@@ -80,7 +76,7 @@ void grid_init(Grid *g, bool eager, double told_q, double told_e)
 		g->n_e = 1;
 		g->e[0] = MAX(told_e, TOLD_E_MIN);
 	} else {
-		g->n_q = grid_q(g, eager ? Q_ALWAYS_EAGER : Q_ALWAYS_SOBER, prior_q);
+		g->n_q = grid_q(g, always, prior_q);
 		g->n_e = grid_e_prior(g, prior_e);
 	}
 	for (guint i = 0; i < g->n_q; i++) {

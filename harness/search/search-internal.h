@@ -159,7 +159,8 @@ SearchVariant variant_that_faults(const Search *s); /* the end that should fault
 char *hypothesis_name(const Search *s, const SearchHypothesis *h);
 
 /* grid.c: the rates */
-void grid_init(Grid *g, bool eager, double told_q, double told_e);
+/* `always`: prior of 'a faulty variant faults in every boot'. */
+void grid_init(Grid *g, double always, double told_q, double told_e);
 /* Fills all but counts, prior and mass; gf, gc: faults and cleans of the good variants. */
 void class_compute(const Search *s, guint64 gf, guint64 gc, Class *c);
 double class_miss_smooth(const Search *s, const Class *c, guint k);

@@ -6,6 +6,9 @@
 #define SPORADIC_MAX 3 /* then a variant that never gave an outcome is given up */
 #define UNTESTABLE_MAX 0.98
 #define UNKNOWN_SHARE 0.5 /* of δ; the rest is for rates that the prior does not expect (§5) */
+/* Prior of 'every boot of a faulty variant faults, or nearly so': to search with, to claim with. */
+#define ALWAYS_EAGER 0.50
+#define ALWAYS_SOBER 0.08
 #define PRIOR_NONE 0.03
 #define PRIOR_EMPTY 0.02
 
@@ -27,6 +30,8 @@ static bool check(const SearchProblem *p, GError **error)
 		what = "told_q must be 0.001 to 1";
 	else if (p->told_q != 0 && !(p->told_e >= 0 && p->told_e < p->told_q))
 		what = "told_e must be below told_q";
+	else if (!(p->prior_always >= 0 && p->prior_always < 1))
+		what = "prior_always must be below 1";
 	else if (!(p->prior_none >= 0 && p->prior_empty >= 0 &&
 		   p->prior_none + p->prior_empty < 0.9))
 		what = "prior_none + prior_empty must be below 0.9";
@@ -82,8 +87,9 @@ Search *search_new(const SearchProblem *problem, GError **error)
 	if (!check(problem, error))
 		return NULL;
 	take(s, problem);
-	grid_init(s->eager, true, s->told_q, s->told_e);
-	grid_init(s->sober, false, s->told_q, s->told_e);
+	grid_init(s->eager, problem->prior_always != 0 ? problem->prior_always : ALWAYS_EAGER,
+		  s->told_q, s->told_e);
+	grid_init(s->sober, ALWAYS_SOBER, s->told_q, s->told_e);
 	if (!s->space->setup(s, problem, error))
 		return NULL;
 	s->space->begin(s);

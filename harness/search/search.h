@@ -63,7 +63,9 @@ typedef struct {
 	double q_detect;   /* a fault in fewer boots than this 'does not reproduce'; default 0.05 */
 	double told_q;	   /* simulations: both rates are known: of faulty variants; default: not */
 	double told_e;	   /* and of good ones; used with told_q only */
-	double prior_none; /* nothing has the effect; default 0.03 */
+	double prior_always;   /* 'a faulty variant faults in every boot', to search with, < 1;
+				  default 0.5 */
+	double prior_none;     /* nothing has the effect; default 0.03 */
 	double prior_empty;    /* the base is already as wished: see SEARCH_H_EMPTY; default 0.02 */
 	SearchMode mode;       /* how trials other than confirmations boot */
 	bool no_confirm;       /* stop without the confirmation by intervention (simulations) */

@@ -21,6 +21,8 @@ static const struct {
 	[SIM_CONFIG] = {"config", "C", 32, 2, SEARCH_CAUSES, 0.3, 0.1, 0, 300},
 	[SIM_PARAMETERS] = {"parameters", "P", 12, 1, SEARCH_CAUSES, 0, 0, 0, 0},
 	[SIM_ORDER] = {"order", "O", 1000, 1, SEARCH_CAUSES, 0, 0, 0, 300},
+	/* an order is written into a kernel that is there */
+	[SIM_PRECEDENCE] = {"precedence", "A", 250, 1, SEARCH_CAUSES, 0, 0, 0, 2},
 };
 
 static const char *const troubles[] = {
@@ -107,9 +109,10 @@ bool sim_case_complete(SimCase *c, GError **error)
 {
 	defaults(c);
 	const char *name = spaces[c->space].name;
-	bool sets = c->space != SIM_HISTORY && c->space != SIM_ORDER;
-	guint n_max = sets ? SEARCH_MAX_CANDIDATES : c->space == SIM_ORDER ? 1400 : 100000;
-	guint d_max = sets ? SEARCH_MAX_SIZE : c->space == SIM_ORDER ? 2 : 1;
+	bool orders = c->space == SIM_ORDER || c->space == SIM_PRECEDENCE;
+	bool sets = c->space != SIM_HISTORY && !orders;
+	guint n_max = sets ? SEARCH_MAX_CANDIDATES : orders ? 1400 : 100000;
+	guint d_max = sets ? SEARCH_MAX_SIZE : orders ? 2 : 1;
 	if (c->n < 2 || c->n > n_max)
 		return refuse(error, "n = %u: %s takes 2 to %u", c->n, name, n_max);
 	if (c->d > d_max || c->d >= c->n)
@@ -130,9 +133,11 @@ bool sim_case_complete(SimCase *c, GError **error)
 	if (c->max_size < c->d || c->max_size > SEARCH_MAX_SIZE)
 		return refuse(error, "sets up to %u: at least d = %u and at most %d are wanted",
 			      c->max_size, c->d, SEARCH_MAX_SIZE);
-	if (c->either && (!sets || c->d != 2))
-		return refuse(error, "two causes of which each is enough are a set with d = 2");
-	if (c->trouble == SIM_NO_CULPRIT && c->space == SIM_ORDER)
+	if (c->either && (!(sets || c->space == SIM_PRECEDENCE) || c->d != 2))
+		return refuse(error,
+			      "two causes of which each is enough are a set with d = 2, or two "
+			      "precedences");
+	if (c->trouble == SIM_NO_CULPRIT && orders)
 		return refuse(error, "%s has a culprit: its two ends are known", name);
 	return true;
 }

@@ -24,6 +24,7 @@ struct Lab {
 	const SimTruth *truth;
 	guint64 seed; /* of this trial */
 	guint stage, most_boots;
+	const guint *order;
 	guint64 lots, infra;
 	GHashTable *kernels; /* Kernel, a set */
 	Kernel *last, *loaded;
@@ -81,6 +82,8 @@ static bool compiles(const Lab *lab, SearchVariant v)
 	const SimTruth *t = lab->truth;
 	if (lab->c->space == SIM_HISTORY)
 		return !t->broken || !t->broken[v];
+	if (lab->c->space == SIM_PRECEDENCE)
+		return sim_orders_boots(t->orders, lab->order);
 	return lab->c->space == SIM_ORDER || !(v & t->unbuildable);
 }
 
@@ -109,6 +112,8 @@ static bool has_effect(const Lab *lab, SearchVariant v)
 		return v >= t->members;
 	if (lab->c->space == SIM_ORDER)
 		return v >= t->threshold[lab->stage];
+	if (lab->c->space == SIM_PRECEDENCE)
+		return sim_orders_bad(t->orders, lab->order);
 	return (v & t->closure[0]) == t->closure[0] ||
 	       (t->kind == SEARCH_H_EITHER && (v & t->closure[1]) == t->closure[1]);
 }
@@ -215,4 +220,9 @@ void lab_set_stage(Lab *lab, guint stage)
 guint lab_stage(const Lab *lab)
 {
 	return lab->stage;
+}
+
+void lab_set_order(Lab *lab, const guint *order)
+{
+	lab->order = order;
 }

@@ -2,6 +2,7 @@
 /* A lab whose truth is known: it builds and boots variants in simulated time, and counts. */
 #pragma once
 
+#include "simulate/orders.h"
 #include "simulate/simulate.h"
 
 #define SIM_MAX_CONFLICTS 64
@@ -35,6 +36,7 @@ typedef struct {
 	double phase;		    /* of the drift, 0..1 */
 	double bad_rate, good_rate; /* P(fault), without drift */
 	SimGraph graph;
+	SimOrders *orders; /* precedence; else NULL */
 } SimTruth;
 
 /* Draws the truth of trial `number`. Free with sim_truth_clear(). */
@@ -84,3 +86,5 @@ LabCounts lab_counts(const Lab *lab);
 /* Order: the second precedence is looked for on a path of its own. */
 void lab_set_stage(Lab *lab, guint stage);
 guint lab_stage(const Lab *lab);
+/* Precedence: what the variant that is booted next is; not kept, must stay until it is. */
+void lab_set_order(Lab *lab, const guint *order);

@@ -17,8 +17,9 @@ const SimPolicy *sim_policy_find(const char *name)
 
 bool sim_policy_can(const SimPolicy *p, SimSpace space)
 {
-	unsigned kind = space == SIM_HISTORY ? SIM_LINES
-			: space == SIM_ORDER ? SIM_PATHS
-					     : SIM_SETS;
+	unsigned kind = space == SIM_HISTORY	  ? SIM_LINES
+			: space == SIM_ORDER	  ? SIM_PATHS
+			: space == SIM_PRECEDENCE ? SIM_ORDERS
+						  : SIM_SETS;
 	return p->can & kind;
 }

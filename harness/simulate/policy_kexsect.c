@@ -103,6 +103,10 @@ static void run(const SimPolicy *self, Lab *lab, SimClaim *ret)
 {
 	const SimCase *c = lab_case(lab);
 	SearchExperiment e = {0};
+	if (c->space == SIM_PRECEDENCE) {
+		sim_search_orders(lab, ret);
+		return;
+	}
 	State s = {.lab = lab, .search = problem(lab)};
 	if (!s.search)
 		return;
@@ -122,6 +126,6 @@ static void run(const SimPolicy *self, Lab *lab, SimClaim *ret)
 const SimPolicy sim_kexsect = {
 	.name = "kexsect",
 	.title = "this program",
-	.can = SIM_LINES | SIM_PATHS | SIM_SETS,
+	.can = SIM_LINES | SIM_PATHS | SIM_SETS | SIM_ORDERS,
 	.run = run,
 };

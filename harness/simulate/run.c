@@ -21,8 +21,26 @@ typedef struct {
 	Trial *trials;
 } Work;
 
+static bool same_pair(InitcallSwap a, InitcallSwap b)
+{
+	return a.late == b.late && a.early == b.early;
+}
+
+static bool is_right_order(const SimOrders *t, const OrderVerdict *v)
+{
+	OrderClaim want = t->n_pairs == 1 ? ORDER_ONE : t->either ? ORDER_EITHER : ORDER_BOTH;
+	if (v->claim != want || v->n_pairs != t->n_pairs)
+		return false;
+	if (t->n_pairs == 1)
+		return same_pair(v->pair[0], t->pair[0]);
+	guint at = same_pair(v->pair[0], t->pair[1]);
+	return same_pair(v->pair[0], t->pair[at]) && same_pair(v->pair[1], t->pair[1 - at]);
+}
+
 static bool is_right(const SimTruth *t, const SimCase *c, guint stage, const SimClaim *claim)
 {
+	if (c->space == SIM_PRECEDENCE)
+		return is_right_order(t->orders, &claim->order);
 	if (claim->kind != t->kind)
 		return false;
 	if (t->kind != SEARCH_H_SET)

@@ -23,6 +23,7 @@ typedef enum {
 	SIM_CONFIG,	/* sets of options: as patches without conflicts */
 	SIM_PARAMETERS, /* sets of boot parameters: nothing to build */
 	SIM_ORDER,	/* a path of adjacent swaps from a good order to a bad one */
+	SIM_PRECEDENCE, /* two orders of initcalls, and pairs of which the order matters */
 	SIM_SPACE_MAX
 } SimSpace;
 
@@ -40,13 +41,14 @@ typedef struct {
 	SimSpace space;
 	SimTrouble trouble;
 	guint n; /* commits, candidates, initcalls */
-	guint d; /* size of the culprit: 1..SEARCH_MAX_SIZE; order: precedences, 1 or 2 */
+	guint d; /* size of the culprit: 1..SEARCH_MAX_SIZE; order, precedence: pairs, 1 or 2 */
 	double q, eps;
 	SearchEffect effect;
-	bool either;	    /* sets: the truth is two candidates, each of them enough */
+	bool either;	    /* the truth is two candidates, or pairs, each of them enough */
 	double depends;	    /* sets: share of the candidates that need an earlier one */
 	guint conflicts;    /* sets: pairs that exclude each other */
-	double unbuildable; /* share of the candidates or commits that do not build */
+	double unbuildable; /* share of the candidates or commits that do not build; of the
+			       initcalls that need one of two others before them */
 	double build_s, clean_build_s, boot_s, switch_s;
 	/* for policies that can be told */
 	double confidence;

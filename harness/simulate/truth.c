@@ -195,6 +195,13 @@ static double draw_order(const SimCase *c, Dice *dice, SimTruth *t)
 	return c->d > 1 ? (double)swaps * (swaps - 1) / 2 : swaps;
 }
 
+static double draw_precedence(const SimCase *c, guint number, SimTruth *t)
+{
+	t->orders = sim_orders_new(c, number);
+	double pairs = t->orders->pairs;
+	return c->d > 1 ? pairs * (pairs - 1) / 2 : pairs;
+}
+
 void sim_truth_draw(const SimCase *c, guint number, SimTruth *t)
 {
 	Dice dice = {c->seed, number, 0};
@@ -204,6 +211,8 @@ void sim_truth_draw(const SimCase *c, guint number, SimTruth *t)
 		n = draw_history(c, &dice, t);
 	else if (c->space == SIM_ORDER)
 		n = draw_order(c, &dice, t);
+	else if (c->space == SIM_PRECEDENCE)
+		n = draw_precedence(c, number, t);
 	else
 		n = draw_sets(c, &dice, t);
 	t->phase = chance(&dice);
@@ -223,4 +232,5 @@ void sim_truth_draw(const SimCase *c, guint number, SimTruth *t)
 void sim_truth_clear(SimTruth *t)
 {
 	g_clear_pointer(&t->broken, g_free);
+	g_clear_pointer(&t->orders, sim_orders_free);
 }

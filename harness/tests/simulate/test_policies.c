@@ -244,6 +244,29 @@ static void ours_pays_for_its_confirmation(void **state)
 	assert_true(with.builds_mean > without.builds_mean);
 }
 
+static void precedences_are_found(void **state)
+{
+	SimCase c;
+	sim_case_init(&c, SIM_PRECEDENCE);
+	c.q = 1;
+	SimRow r = row(c, "kexsect", 60, 0);
+	assert_float_equal(r.wrong + r.inconclusive, 0, 0);
+	assert_true(r.boots_mean < 18.5);
+	c.d = 2;
+	for (guint either = 0; either < 2; either++) {
+		c.either = either;
+		r = row(c, "kexsect", 30, 0);
+		assert_float_equal(r.wrong + r.inconclusive, 0, 0);
+	}
+	c.d = 1;
+	c.either = false;
+	c.q = 0.3;
+	r = row(c, "kexsect", 60, 0);
+	assert_true(r.wrong <= 0.05);
+	assert_float_equal(r.inconclusive, 0, 0);
+	assert_false(sim_policy_can(sim_policy_find("fixed-10"), SIM_PRECEDENCE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +280,7 @@ int main(void)
 		cmocka_unit_test(a_fix_is_found_as_well),
 		cmocka_unit_test(commits_that_do_not_build_are_passed_over),
 		cmocka_unit_test(rows_are_texts_and_objects),
+		cmocka_unit_test(precedences_are_found),
 		cmocka_unit_test(ours_finds_it),
 		cmocka_unit_test(ours_pays_for_its_confirmation),
 	};
