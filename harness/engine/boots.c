@@ -58,6 +58,18 @@ static json_t *stop_at(const EngineJob *j)
 	return out;
 }
 
+/* How many boots this variant had in this mode: its place in the order of phases. */
+static unsigned earlier_boots(Engine *e, const EngineJob *j)
+{
+	g_autoptr(GPtrArray) trials = store_trials(e->store, e->run->id, NULL);
+	unsigned n = 0;
+	for (guint i = 0; trials && i < trials->len; i++) {
+		const StoreTrial *t = trials->pdata[i];
+		n += t->mask == j->mask && g_str_equal(t->mode, j->mode);
+	}
+	return n;
+}
+
 bool engine_start_boots(Engine *e, GError **error)
 {
 	const Campaign *c = e->campaign;
@@ -91,6 +103,8 @@ bool engine_start_boots(Engine *e, GError **error)
 								: NULL;
 	if (launcher)
 		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));
+	if (j->target->vm.phase.steps)
+		json_object_set_new(request, "phase_first", json_integer(earlier_boots(e, j)));
 	return engine_start_job(e, JOB_BOOT, name, request, error);
 }
 

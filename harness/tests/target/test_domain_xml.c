@@ -101,7 +101,18 @@ static void test_record_and_instructions(void **state)
 		if (!at)
 			fail_msg("%s is not in %s, or not in its place", wanted[i], all);
 	}
+	/* nothing of the host's time, and nothing that comes when it likes */
+	assert_non_null(strstr(all, "[clock.offset=absolute]"));
+	assert_non_null(strstr(all, "[timer.track=guest]"));
+	assert_non_null(strstr(all, "[qemu:arg.value=-seed]"));
+	assert_non_null(strstr(all, "[qemu:arg.value=virtio-serial-pci.ioeventfd=off]"));
+	s.rom = "/run/phase.rom";
+	g_autofree char *with_rom = domain_xml(&s, NULL);
+	g_autofree char *rom = parsed(with_rom);
+	assert_non_null(strstr(rom, "[qemu:arg.value=/run/phase.rom]"));
 	g_autofree char *plain = domain_xml(&spec, NULL);
+	assert_null(strstr(plain, "option-rom"));
+	assert_null(strstr(plain, "absolute"));
 	assert_null(strstr(plain, "icount"));
 	assert_null(strstr(plain, "guest_errors"));
 }
