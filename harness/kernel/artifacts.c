@@ -48,21 +48,50 @@ json_t *kernel_artifacts_open(const char *dir)
 	return NULL;
 }
 
+static bool record_file(const char *dir, const char *name, json_t *files, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	g_autofree char *digest = kx_sha256_file(path, error);
+	struct stat st;
+	if (!digest || stat(path, &st) != 0)
+		return false;
+	json_object_set_new(
+		files, name,
+		json_pack("{s:s, s:I}", "sha256", digest, "bytes", (json_int_t)st.st_size));
+	return true;
+}
+
 static bool store_file(const char *from_dir, const char *from, const char *to_dir, const char *to,
 		       json_t *files, GError **error)
 {
 	g_autofree char *src = g_build_filename(from_dir, from, NULL);
 	g_autofree char *dst = g_build_filename(to_dir, to, NULL);
-	if (!kx_copy_file(src, dst, error))
+	return kx_copy_file(src, dst, error) && record_file(to_dir, to, files, error);
+}
+
+/* Records the digests of the files, which are in folder `tmp`, and makes it `dir`. */
+static bool publish(const char *dir, const char *tmp, json_t *meta, GError **error)
+{
+	g_autofree char *file = g_build_filename(tmp, "build.json", NULL);
+	json_t *vmlinux = json_object_get(json_object_get(meta, "files"), "vmlinux");
+	json_object_set_new(meta, "vmlinux_sha256", json_string(kx_json_str(vmlinux, "sha256")));
+	if (!kx_json_save(file, meta, error) || !kx_remove_tree(dir, error))
 		return false;
-	g_autofree char *digest = kx_sha256_file(dst, error);
-	struct stat st;
-	if (!digest || stat(dst, &st) != 0)
-		return false;
-	json_object_set_new(
-		files, to,
-		json_pack("{s:s, s:I}", "sha256", digest, "bytes", (json_int_t)st.st_size));
-	return true;
+	if (rename(tmp, dir) == 0)
+		return true;
+	kx_set_errno(error, errno, "cannot publish the build %s", dir);
+	return false;
+}
+
+bool kernel_artifacts_publish(const char *dir, const char *tmp, const char *const *names, guint n,
+			      json_t *meta, GError **error)
+{
+	json_t *files = json_object();
+	json_object_set_new(meta, "files", files);
+	for (guint i = 0; i < n; i++)
+		if (!record_file(tmp, names[i], files, error))
+			return false;
+	return publish(dir, tmp, meta, error);
 }
 
 bool kernel_artifacts_store(const char *dir, const char *obj, const char *image, const char *log,
@@ -79,15 +108,7 @@ bool kernel_artifacts_store(const char *dir, const char *obj, const char *image,
 		  store_file(obj, "System.map", tmp, "System.map", files, error) &&
 		  store_file(obj, ".config", tmp, "config", files, error) &&
 		  store_file(log_dir, log_name, tmp, "build.log", files, error);
-	if (ok) {
-		const char *sha = kx_json_str(json_object_get(files, "vmlinux"), "sha256");
-		json_object_set_new(meta, "vmlinux_sha256", json_string(sha));
-		ok = kx_json_save(file, meta, error) && kx_remove_tree(dir, error);
-	}
-	if (ok && rename(tmp, dir) != 0) {
-		kx_set_errno(error, errno, "cannot publish the build %s", dir);
-		ok = false;
-	}
+	ok = ok && publish(dir, tmp, meta, error);
 	if (!ok)
 		kx_remove_tree(tmp, NULL);
 	return ok;

@@ -343,6 +343,10 @@ void kernel_build(const KernelRequest *request, KernelBuild *ret)
 		ret->failed_step = g_strdup(step);
 	if (!ok && x.log && g_file_test(x.log, G_FILE_TEST_EXISTS))
 		ret->log = g_strdup(x.log);
+	if (ok && kernel_reorders(request)) {
+		kernel_reorder(request, ret);
+		ok = ret->status == KERNEL_OK;
+	}
 	if (ok && request->clean) {
 		g_autofree char *other =
 			g_build_filename(request->cache, "builds", ret->build, NULL);

@@ -11,6 +11,14 @@
 #include "base/proc.h"
 #include "kernel/kernel.h"
 
+/* ---- reorder.c ---- */
+
+/* Whether the initcalls of the variant run in another order than its compiled kernel has. */
+bool kernel_reorders(const KernelRequest *q);
+/* `b` is what was built in the kernel's own order, and becomes the variant in the order asked for:
+ * from the cache, or rewritten. An order that it cannot have makes it unbuildable. */
+void kernel_reorder(const KernelRequest *q, KernelBuild *b);
+
 /* ---- steps ---- */
 
 typedef struct {
@@ -352,3 +360,6 @@ json_t *kernel_artifacts_open(const char *dir);
  * "files" and "vmlinux_sha256" are added to it. */
 bool kernel_artifacts_store(const char *dir, const char *obj, const char *image, const char *log,
 			    json_t *meta, GError **error);
+/* The same for the n files `names` that are in folder `tmp`, which becomes `dir`. */
+bool kernel_artifacts_publish(const char *dir, const char *tmp, const char *const *names, guint n,
+			      json_t *meta, GError **error);

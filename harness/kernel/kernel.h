@@ -11,8 +11,8 @@
 
 #include "campaign/campaign.h"
 
-/* step: fetch, import, apply, configure, compile, store. done and total: percent, files or bytes;
- * total 0: not known. */
+/* step: fetch, import, apply, configure, compile, store, reorder. done and total: percent, files or
+ * bytes; total 0: not known. */
 typedef void (*KernelStepFunc)(const char *step, uint64_t done, uint64_t total, const char *detail,
 			       gpointer user);
 
@@ -36,6 +36,10 @@ typedef struct {
 	const char *const *fragments;  /* kconfig fragments added to the recipe's; NULL: none */
 	const char *const *config;     /* settings after all fragments, "USB_PCI=n"; each must be
 					  taken, else the variant is unbuildable; NULL: none */
+	const char *const *initcalls;  /* moves of initcalls made in the built kernel, one after the
+					  other (initcall/order.h); NULL: none */
+	const char *order;	       /* file with the order of all of them, before these moves;
+					  NULL: the kernel's own */
 	bool clean;		       /* nothing from earlier builds: empty object folder */
 	bool sandbox;		       /* false: the compiler runs with our rights */
 	unsigned jobs;		       /* make -j; 0: number of processors */
@@ -46,14 +50,14 @@ typedef struct {
 } KernelRequest;
 
 typedef struct {
-	double fetch, import, apply, configure, compile, store;
+	double fetch, import, apply, configure, compile, store, reorder;
 } KernelSeconds;
 
 typedef struct {
 	KernelStatus status;
 	char *reason;	   /* for people; empty when ok */
 	int error_code;	   /* KxErrorCode of the reason when not ok */
-	char *failed_step; /* apply, configure, compile; else NULL */
+	char *failed_step; /* apply, configure, compile, reorder; else NULL */
 	char *log;	   /* build log of a failed build; else NULL */
 	char *build;	   /* hash of all that goes in; NULL when it did not come so far */
 	char *identity;	   /* kx + 12 digits of it */
