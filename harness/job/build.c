@@ -13,8 +13,8 @@ typedef struct {
 	Recipe *recipe;
 	Series *series, *history;
 	char *cache;
-	char **fixtures, **candidates, **fragments, **config;
-	char *commit, *config_file;
+	char **fixtures, **candidates, **fragments, **config, **initcalls;
+	char *commit, *config_file, *order;
 	KernelRequest q;
 } Request;
 
@@ -28,6 +28,8 @@ static void request_clear(Request *r)
 	g_strfreev(r->candidates);
 	g_strfreev(r->fragments);
 	g_strfreev(r->config);
+	g_strfreev(r->initcalls);
+	g_free(r->order);
 	g_free(r->commit);
 	g_free(r->config_file);
 }
@@ -57,6 +59,7 @@ static bool check_keys(const json_t *j, const char *path, GError **error)
 		{"config_file", JSON_STRING}, {"commit", JSON_STRING},
 		{"history", JSON_STRING},     {"jobs", JSON_INTEGER},
 		{"timeout_s", JSON_INTEGER},  {"min_free", JSON_INTEGER},
+		{"initcalls", JSON_ARRAY},    {"order", JSON_STRING},
 	};
 	if (!json_is_object(j)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: expected a JSON object", path);
@@ -138,6 +141,8 @@ static bool parse(Request *r, const char *path, GError **error)
 	r->config = kx_json_strv(j, "config");
 	r->commit = g_strdup(kx_json_str(j, "commit"));
 	r->config_file = g_strdup(kx_json_str(j, "config_file"));
+	r->initcalls = kx_json_strv(j, "initcalls");
+	r->order = g_strdup(kx_json_str(j, "order"));
 	if (!check_config(r, path, error) || !check_commit(r, path, error))
 		return false;
 	r->q = (KernelRequest){
@@ -151,6 +156,8 @@ static bool parse(Request *r, const char *path, GError **error)
 		.config_file = r->config_file,
 		.commit = r->commit,
 		.history = r->history,
+		.initcalls = (const char *const *)r->initcalls,
+		.order = r->order,
 		.clean = kx_json_bool(j, "clean", false),
 		.sandbox = kx_json_bool(j, "sandbox", true),
 		.jobs = (unsigned)CLAMP(kx_json_int(j, "jobs", 0), 0, 4096),
@@ -185,9 +192,10 @@ static json_t *result_line(const KernelBuild *b)
 	set_text(o, "log", b->log);
 	const KernelSeconds *s = &b->seconds;
 	json_object_set_new(o, "seconds",
-			    json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "fetch", s->fetch, "import",
-				      s->import, "apply", s->apply, "configure", s->configure,
-				      "compile", s->compile, "store", s->store));
+			    json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "fetch", s->fetch,
+				      "import", s->import, "apply", s->apply, "configure",
+				      s->configure, "compile", s->compile, "store", s->store,
+				      "reorder", s->reorder));
 	set_text(o, "reason", b->reason ? b->reason : "");
 	return o;
 }
