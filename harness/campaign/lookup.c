@@ -205,8 +205,10 @@ char *campaign_lookup(const char *path, const char *key, const char *value, cons
 	if (strchr(value, '/') || g_str_has_suffix(value, ".yaml")) {
 		g_autofree char *here = g_path_get_dirname(path);
 		g_autofree char *full = kx_resolve(value, here);
-		if (g_file_test(full, G_FILE_TEST_IS_REGULAR))
+		if (g_file_test(full, G_FILE_TEST_IS_REGULAR)) {
+			kx_note_file(full);
 			return g_steal_pointer(&full);
+		}
 		campaign_error(error, path, key, "there is no file %s", full);
 		return NULL;
 	}
@@ -215,8 +217,10 @@ char *campaign_lookup(const char *path, const char *key, const char *value, cons
 	char *found = tree ? existing(tree, folder, value, suffix, looked) : NULL;
 	if (!found && g_strcmp0(tree, kx_data_dir()) != 0)
 		found = existing(kx_data_dir(), folder, value, suffix, looked);
-	if (found)
+	if (found) {
+		kx_note_file(found);
 		return found;
+	}
 	g_auto(GStrv) names = campaign_known_names(tree ? tree : kx_data_dir(), folder, suffix);
 	g_autofree char *known = campaign_suggest(value, (const char *const *)names);
 	campaign_error(error, path, key, "'%s' is not known: there is no %s.%s", value, looked->str,

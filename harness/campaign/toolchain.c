@@ -88,6 +88,8 @@ static bool check_places(Toolchain *t, GError **error)
 		char *full = kx_resolve(t->cc, here);
 		g_free(t->cc);
 		t->cc = full;
+		if (g_file_test(full, G_FILE_TEST_IS_REGULAR))
+			kx_note_file(full);
 	}
 	if (t->cross &&
 	    (strchr(t->cc, '/') || !*t->cross ||
@@ -126,11 +128,12 @@ GPtrArray *campaign_load_toolchains(const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)toolchain_free);
 	g_autofree char *tree = campaign_tree_of(path);
-	const char *root = tree ? tree : kx_data_dir();
+	g_autofree char *data = kx_resolve(kx_data_dir(), NULL);
+	const char *root = tree ? tree : data;
 	g_auto(GStrv) names = campaign_known_names(root, FOLDER, ".yaml");
 	if (!names[0] && tree) {
 		g_strfreev(names);
-		root = kx_data_dir();
+		root = data;
 		names = campaign_known_names(root, FOLDER, ".yaml");
 	}
 	for (char **n = names; *n; n++) {

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Taking a submission: a process of its own unpacks and checks it, so that neither a slow disk nor
+ * a hostile campaign holds up the daemon; then it is one row, and only then it is acknowledged. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "daemon/daemon-internal.h"
+#include "daemon/snapshot.h"
+
+#define MAX_AT_ONCE 8
+#define PATIENCE_S 60
+
+struct Acceptance {
+	Daemon *d;
+	DaemonPeer peer;
+	Request r;
+	DaemonAnswerFunc done; /* NULL: nobody waits any more */
+	gpointer user;
+	KxChild *child;
+	guint patience;
+	char *folder; /* name */
+	json_t *said;
+};
+
+/* ---- the process ---- */
+
+static char *read_all(GError **error)
+{
+	g_autoptr(GIOChannel) in = g_io_channel_unix_new(STDIN_FILENO);
+	char *text = NULL;
+	gsize len;
+	g_io_channel_set_encoding(in, NULL, NULL);
+	return g_io_channel_read_to_end(in, &text, &len, error) == G_IO_STATUS_NORMAL ? text : NULL;
+}
+
+int daemon_accept(const char *folder)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = read_all(&error);
+	g_autoptr(json_t) packed = text ? kx_json_parse(text, "snapshot", &error) : NULL;
+	g_autoptr(json_t) found =
+		packed && kx_mkdir(folder, &error) ? snapshot_unpack(packed, folder, &error) : NULL;
+	if (!found) {
+		if (!error)
+			g_set_error(&error, KX_ERROR, KX_ERROR_INPUT, "nothing was submitted");
+		g_autoptr(json_t) refusal = request_refusal(error);
+		kx_json_line(refusal);
+		return 1;
+	}
+	json_object_set_new(found, "ok", json_true());
+	kx_json_line(found);
+	return 0;
+}
+
+/* ---- its parent ---- */
+
+static void acceptance_free(Acceptance *a)
+{
+	a->d->accepting = g_list_remove(a->d->accepting, a);
+	g_clear_handle_id(&a->patience, g_source_remove);
+	request_clear(&a->r);
+	json_decref(a->said);
+	g_free(a->folder);
+	g_free(a);
+}
+
+static char *folder_path(const Acceptance *a)
+{
+	return g_build_filename(a->d->o.state, "submissions", a->folder, NULL);
+}
+
+static void answer(Acceptance *a, json_t *object)
+{
+	if (a->done)
+		a->done(object, a->user);
+	json_decref(object);
+}
+
+static void refuse(Acceptance *a, const GError *error)
+{
+	g_autofree char *path = folder_path(a);
+	kx_remove_tree(path, NULL);
+	answer(a, request_refusal(error));
+}
+
+static Submission *make_submission(const Acceptance *a, GError **error)
+{
+	const char *file = kx_json_str(a->said, "file"), *name = kx_json_str(a->said, "name");
+	g_auto(GStrv) targets = kx_json_strv(a->said, "targets");
+	size_t len = strlen(a->d->o.state);
+	if (!name || !file || !g_str_has_prefix(file, a->d->o.state) || file[len] != '/' ||
+	    !targets[0]) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "the snapshot could not be read");
+		return NULL;
+	}
+	Submission *s = submission_new();
+	submission_set(&s->name, name);
+	submission_set(&s->title, kx_json_str(a->said, "title"));
+	submission_set(&s->question, kx_json_str(a->said, "question"));
+	submission_set(&s->digest, kx_json_str(a->said, "digest"));
+	submission_set(&s->folder, a->folder);
+	submission_set(&s->file, file + len + 1);
+	submission_set(&s->owner, a->peer.name);
+	submission_set(&s->window, a->r.window);
+	g_strfreev(s->targets);
+	s->targets = g_steal_pointer(&targets);
+	s->uid = a->peer.uid;
+	s->priority = a->r.priority;
+	s->hours = a->r.hours;
+	s->boots = a->r.boots;
+	s->compile_minutes = a->r.compile_minutes;
+	s->again = a->r.again;
+	s->created_us = g_get_real_time();
+	return s;
+}
+
+static void on_line(const char *line, gpointer user)
+{
+	Acceptance *a = user;
+	json_decref(a->said);
+	a->said = kx_json_parse(line, "snapshot", NULL);
+}
+
+/* It is on disk: one row makes it ours. */
+static bool take(Acceptance *a, GError **error)
+{
+	GError *why = request_answer_error(a->said);
+	if (why) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	g_autoptr(Submission) s = make_submission(a, error);
+	if (!s || !queue_add(a->d->queue, s, error))
+		return false;
+	json_t *told = request_answer();
+	json_object_set_new(told, "submission", submission_json(s, a->d->config));
+	g_ptr_array_add(a->d->active, g_steal_pointer(&s));
+	answer(a, told);
+	daemon_replan(a->d);
+	return true;
+}
+
+static void on_end(int status, gpointer user)
+{
+	Acceptance *a = user;
+	g_autoptr(GError) error = NULL;
+	if (!a->said)
+		g_set_error(&error, KX_ERROR, KX_ERROR_FAILED,
+			    "the snapshot could not be unpacked: its process ended with status %d",
+			    status);
+	else if (!a->done)
+		g_set_error(&error, KX_ERROR, KX_ERROR_CANCELLED, "nobody waits for it");
+	if (error || !take(a, &error))
+		refuse(a, error);
+	acceptance_free(a);
+}
+
+static gboolean on_patience(gpointer user)
+{
+	Acceptance *a = user;
+	a->patience = 0;
+	kx_child_stop(a->child, 1);
+	return G_SOURCE_REMOVE;
+}
+
+static bool has_room(const Daemon *d, const DaemonPeer *peer, GError **error)
+{
+	const ConfigLimits *l = &d->config->limits;
+	guint own = 0;
+	for (guint i = 0; i < d->active->len; i++)
+		own += ((const Submission *)d->active->pdata[i])->uid == peer->uid;
+	if (d->active->len >= l->queue || own >= l->queue_of_user)
+		g_set_error(error, KX_ERROR, KX_ERROR_BUSY,
+			    "the queue is full: %u wait or run, %u of them yours", d->active->len,
+			    own);
+	else if (g_list_length(d->accepting) >= MAX_AT_ONCE)
+		g_set_error(error, KX_ERROR, KX_ERROR_BUSY,
+			    "the daemon takes other submissions at the moment: try again");
+	else if (d->stopping)
+		g_set_error(error, KX_ERROR, KX_ERROR_BUSY, "the daemon is stopping");
+	else
+		return true;
+	return false;
+}
+
+static bool start(Acceptance *a, GError **error)
+{
+	if (!has_room(a->d, &a->peer, error))
+		return false;
+	g_autofree char *path = folder_path(a);
+	char *text = json_dumps(a->r.snapshot, JSON_COMPACT);
+	a->child = kx_child_start(
+		&(KxProc){.argv = (const char *const[]){"/proc/self/exe", "--accept", path, NULL},
+			  .input = text},
+		on_line, on_end, a, error);
+	free(text);
+	return a->child != NULL;
+}
+
+Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
+			  DaemonAnswerFunc done, gpointer user)
+{
+	g_autoptr(GError) error = NULL;
+	Acceptance *a = g_new0(Acceptance, 1);
+	*a = (Acceptance){.d = d,
+			  .peer = *peer,
+			  .r = *r,
+			  .done = done,
+			  .user = user,
+			  .folder = g_uuid_string_random()};
+	a->r.snapshot = json_incref(r->snapshot);
+	a->r.window = g_strdup(r->window);
+	bool ok = start(a, &error);
+	d->accepting = g_list_prepend(d->accepting, a);
+	g_clear_pointer(&a->r.snapshot, json_decref);
+	if (ok) {
+		a->patience = g_timeout_add_seconds(PATIENCE_S, on_patience, a);
+		return a;
+	}
+	refuse(a, error);
+	acceptance_free(a);
+	return NULL;
+}
+
+void daemon_submit_drop(Acceptance *a)
+{
+	a->done = NULL;
+}
+
+void accept_clear(Daemon *d)
+{
+	for (GList *at = d->accepting; at; at = at->next) {
+		Acceptance *a = at->data;
+		a->done = NULL;
+		kx_child_stop(a->child, 1);
+	}
+}

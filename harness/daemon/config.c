@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config.h"
+
+#include "base/error.h"
+#include "base/yaml.h"
+#include "daemon/window.h"
+
+#define STRING(key, member)                                                                        \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig,        \
+			       member, 0, CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t limits_fields[] = {
+	CYAML_FIELD_UINT("campaigns", CYAML_FLAG_OPTIONAL, ConfigLimits, jobs),
+	CYAML_FIELD_FLOAT("disk_free_gib", CYAML_FLAG_OPTIONAL, ConfigLimits, disk_free_gib),
+	CYAML_FIELD_UINT("queue", CYAML_FLAG_OPTIONAL, ConfigLimits, queue),
+	CYAML_FIELD_UINT("queue_of_user", CYAML_FLAG_OPTIONAL, ConfigLimits, queue_of_user),
+	CYAML_FIELD_UINT("retries", CYAML_FLAG_OPTIONAL, ConfigLimits, retries),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t target_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, ConfigTarget, name, 1, 64),
+	CYAML_FIELD_UINT("slots", CYAML_FLAG_DEFAULT, ConfigTarget, slots),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t target_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, ConfigTarget, target_fields),
+};
+static const cyaml_schema_field_t retention_fields[] = {
+	CYAML_FIELD_UINT("days", CYAML_FLAG_DEFAULT, DaemonConfig, keep_days),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t fields[] = {
+	STRING("results", results),
+	STRING("cache", cache),
+	STRING("window", window),
+	STRING("socket_group", socket_group),
+	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, DaemonConfig, limits, limits_fields),
+	/* nested in the file, flat in the struct */
+	{.key = "retention",
+	 .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, DaemonConfig, retention_fields)}},
+	CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig,
+			     targets, &target_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, DaemonConfig, fields),
+};
+
+static bool bad(const char *path, const char *key, const char *what, GError **error)
+{
+	g_autofree char *where = kx_yaml_where(path, key);
+	g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: %s", where, what);
+	return false;
+}
+
+static bool is_given(const char *path, const char *key)
+{
+	g_autofree char *where = path ? kx_yaml_where(path, key) : NULL;
+	return where && !g_str_equal(where, path);
+}
+
+static bool check(const DaemonConfig *c, const char *path, GError **error)
+{
+	const ConfigLimits *l = &c->limits;
+	const struct {
+		const char *key;
+		double value, low, high;
+	} ranges[] = {
+		{"limits.campaigns", l->jobs, 1, 1000},
+		{"limits.disk_free_gib", l->disk_free_gib, 0, 1e6},
+		{"limits.queue", l->queue, 1, 1e5},
+		{"limits.queue_of_user", l->queue_of_user, 1, 1e5},
+		{"limits.retries", l->retries, 0, 100},
+		{"retention.days", c->keep_days, 0, 1e5},
+	};
+	for (guint i = 0; path && i < G_N_ELEMENTS(ranges); i++)
+		if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high)) {
+			g_autofree char *what =
+				g_strdup_printf("%.10g is out of range: expected %.10g to %.10g",
+						ranges[i].value, ranges[i].low, ranges[i].high);
+			return bad(path, ranges[i].key, what, error);
+		}
+	for (unsigned i = 0; i < c->targets_count; i++) {
+		g_autofree char *key = g_strdup_printf("targets.%u.slots", i);
+		if (c->targets[i].slots < 1 || c->targets[i].slots > 1000)
+			return bad(path, key, "expected 1 to 1000 slots", error);
+	}
+	TimeWindow w;
+	g_autoptr(GError) why = NULL;
+	return !c->window || window_parse(c->window, &w, &why) ||
+	       bad(path, "window", why->message, error);
+}
+
+static void set_default(unsigned *value, const char *path, const char *key, unsigned fallback)
+{
+	if (!is_given(path, key))
+		*value = fallback;
+}
+
+/* An absolute path; one in the file is relative to it. */
+static void set_folder(char **value, const char *path, const char *state, const char *leaf)
+{
+	g_autofree char *here = path ? g_path_get_dirname(path) : NULL;
+	char *full = *value ? g_canonicalize_filename(*value, here)
+			    : g_build_filename(state, leaf, NULL);
+	g_free(*value);
+	*value = full;
+}
+
+DaemonConfig *daemon_config_load(const char *path, const char *state, GError **error)
+{
+	g_autofree char *full = path ? g_canonicalize_filename(path, NULL) : NULL;
+	g_autoptr(DaemonConfig) c =
+		full ? kx_yaml_load(full, &schema, error) : g_new0(DaemonConfig, 1);
+	if (!c)
+		return NULL;
+	set_default(&c->limits.jobs, full, "limits.campaigns", 2);
+	set_default(&c->limits.queue, full, "limits.queue", 1000);
+	set_default(&c->limits.queue_of_user, full, "limits.queue_of_user", 200);
+	set_default(&c->limits.retries, full, "limits.retries", 5);
+	set_default(&c->keep_days, full, "retention.days", 30);
+	if (!is_given(full, "limits.disk_free_gib"))
+		c->limits.disk_free_gib = 4;
+	set_folder(&c->results, full, state, "results");
+	set_folder(&c->cache, full, state, "cache");
+	return check(c, full, error) ? g_steal_pointer(&c) : NULL;
+}
+
+void daemon_config_free(DaemonConfig *c)
+{
+	kx_yaml_free(&schema, c);
+}
+
+unsigned daemon_config_slots(const DaemonConfig *c, const char *target)
+{
+	for (unsigned i = 0; i < c->targets_count; i++)
+		if (g_str_equal(c->targets[i].name, target))
+			return c->targets[i].slots;
+	return 1;
+}

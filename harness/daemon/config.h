@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kexsectd.yaml: how the daemon runs this lab. docs/daemon.md describes every key. */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+typedef struct {
+	char *name;
+	unsigned slots; /* campaigns at once; default 1 */
+} ConfigTarget;
+
+typedef struct {
+	unsigned jobs;		/* campaigns at once on all targets; default 2 */
+	double disk_free_gib;	/* less than this on any of its disks: nothing runs; default 4 */
+	unsigned queue;		/* submissions that are not over yet; default 1000 */
+	unsigned queue_of_user; /* of one user; default 200 */
+	unsigned retries;	/* failures in a row without a new trial; default 5 */
+} ConfigLimits;
+
+typedef struct {
+	char *results, *cache; /* folders; after loading never NULL, absolute */
+	char *window;	       /* hours of campaigns that were submitted without; NULL: always */
+	char *socket_group;    /* who may use the socket; NULL: only the daemon's own user */
+	ConfigLimits limits;
+	unsigned keep_days; /* key retention.days: evidence that no verdict needs; default 30, 0:
+			     * for ever */
+	ConfigTarget *targets;
+	unsigned targets_count;
+} DaemonConfig;
+
+/* Reads it and fills in the defaults. `path` NULL: all defaults. `state`: the state folder, below
+ * which results/ and cache/ are unless the file names others. Errors say FILE:line:column. */
+DaemonConfig *daemon_config_load(const char *path, const char *state, GError **error);
+void daemon_config_free(DaemonConfig *c);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaemonConfig, daemon_config_free)
+/* How many campaigns a target takes at once. */
+unsigned daemon_config_slots(const DaemonConfig *c, const char *target);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the daemon. */
+#pragma once
+
+#include "base/proc.h"
+#include "daemon/daemon.h"
+#include "daemon/plan.h"
+
+typedef struct Server Server;
+
+struct Daemon {
+	DaemonOptions o;
+	DaemonConfig *config;
+	Queue *queue;
+	GMainLoop *loop;
+	GTimeZone *zone;
+	int lock;
+	GPtrArray *active;  /* Submission: those that are not over */
+	GHashTable *served; /* uid → when it was last served (gint64 *) */
+	GList *left;	    /* leases whose holders must end (left.c) */
+	GList *accepting;   /* Acceptance */
+	GList *subscriptions;
+	Server *server;
+	guint plan_source, tick_source, clock_source, left_source, watchdog_source;
+	bool stopping;
+	char *disk_why;	   /* too little space: nothing runs */
+	char *trouble;	   /* the queue cannot be written: nothing starts */
+	gint64 thinned_us; /* monotonic: when old evidence was last looked for; 0: not yet */
+	KxChild *thinner;
+};
+
+/* ---- daemon.c ---- */
+
+/* Plans as soon as the loop is idle. */
+void daemon_replan(Daemon *d);
+/* The submission that is not over; NULL: none of that id. */
+Submission *daemon_find_active(Daemon *d, gint64 id);
+/* Writes a change. What cannot be written is tried again until it can; nothing starts before. */
+bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text);
+/* Sets the state and the reason, saves, and tells who listens; an over one leaves `active` (and is
+ * freed) at the next plan. */
+void daemon_set_state(Daemon *d, Submission *s, SubmissionState state, const char *reason,
+		      const char *kind);
+/* Gives an event (taken over) to the subscribers and keeps it for later ones. */
+void daemon_publish(Daemon *d, Submission *s, json_t *event);
+
+/* ---- sitting.c: the engine of one submission ---- */
+
+typedef struct Sitting Sitting;
+/* Takes the lease, records it, and starts the engine. False: *error, and nothing has changed. */
+bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, GError **error);
+/* Tells it to end; what happens then is the submission's wish, else it is queued again. */
+void sitting_stop(Submission *s, const char *why);
+bool sitting_is_stopping(const Submission *s);
+/* The last events of it, oldest first; NULL: it does not run. */
+const GQueue *sitting_events(const Submission *s);
+void sitting_remember(Submission *s, json_t *event);
+/* A failure of the engine or of starting it: queued again for later, or failed. */
+void sitting_failed(Daemon *d, Submission *s, const char *why);
+
+/* ---- left.c: processes that outlived the one that must answer for them ---- */
+
+/* Ends what still holds the lease, and then, if it is not NULL, puts the submission back. */
+void left_add(Daemon *d, const char *target, unsigned slot, Submission *s);
+bool left_is(const Daemon *d, const Submission *s);
+void left_clear(Daemon *d);
+
+/* ---- progress.c: the engine's events ---- */
+
+/* Folds an event into the progress of a submission:
+ *   {"trials", "builds", "outcomes": {"fault": 3, …}, "leading": {"name", "probability"},
+ *    "experiment": {"name", "purpose", "boots"}, "elapsed_s", "seconds_left"} */
+void progress_take(json_t *progress, const json_t *event);
+
+/* ---- answer.c ---- */
+
+/* A submission for people and programs: docs/daemon.md has the keys. */
+json_t *submission_json(const Submission *s, const DaemonConfig *c);
+
+/* ---- accept.c ---- */
+void accept_clear(Daemon *d);
+
+/* ---- serve.c: the UNIX socket ---- */
+
+Server *server_new(Daemon *d, const char *path, const char *group, GError **error);
+void server_free(Server *s);
+
+/* ---- systemd.c ---- */
+
+/* Tells the service manager, when there is one: "READY=1", …  */
+void systemd_notify(const char *state);
+/* Microseconds between two signs of life that it wants; 0: none. */
+guint64 systemd_watchdog_us(void);

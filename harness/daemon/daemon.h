@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon: takes campaigns in the evening and has verdicts in the morning, whatever breaks between.
+ *
+ * One GLib main loop, no threads, and nothing that blocks: each campaign that runs is a process of
+ * its own, `kexsect run` (engine/), which may be killed at any moment and goes on from its store.
+ * The daemon only decides who runs (plan.h), holds the queue (queue.h) and the leases (lease.h),
+ * and answers (request.h). What a submission needs was unpacked by a process of its own too
+ * (snapshot.h).
+ *
+ * When the daemon dies, the kernel tells its engines to end (PDEATHSIG), and their jobs; the next
+ * daemon waits until the last process that holds the lease is gone, ends it if it must, and puts
+ * the campaign back into the queue. So there is one way to go on, whatever was killed.
+ *
+ * What stands in the state folder:
+ *   queue.db               submissions, leases, journal (queue.h)
+ *   lock                   held by the daemon
+ *   leases/TARGET.SLOT     held by the processes of a run (lease.h)
+ *   submissions/UUID/      files/: the snapshot; engine.log: what the engine said to people
+ *   results/, cache/       unless the configuration names others
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "daemon/config.h"
+#include "daemon/queue.h"
+#include "daemon/request.h"
+
+typedef struct {
+	const char *state;   /* folder; made when missing */
+	const char *config;  /* kexsectd.yaml; NULL: defaults */
+	const char *socket;  /* path; NULL: <state>/socket */
+	const char *program; /* what runs a campaign: `PROGRAM run FILE …`; NULL: kexsect beside
+			      * this program */
+	double retry_s;	     /* wait after the first failure, ×5 each up to half an hour; 0: 10 */
+	unsigned stop_grace_s; /* from SIGTERM to SIGKILL of an engine; 0: 45 */
+} DaemonOptions;
+
+/* Runs until SIGTERM or SIGINT; then engines are told to end, and the next daemon goes on. SIGHUP
+ * reads the configuration again. Tells systemd when it runs under it. Returns the exit status for
+ * main(); 1 with *error: BUSY (another daemon has the folder), the queue's errors. */
+int daemon_run(const DaemonOptions *options, GError **error);
+
+/* The process that `kexsectd --accept FOLDER` is: reads a packed snapshot on standard input and
+ * prints one line, {"ok": true, …(snapshot_unpack)} or {"ok": false, "error": {…}}. */
+int daemon_accept(const char *folder);
+
+/* ---- for those who bring requests: the UNIX socket (serve.c), later others ---- */
+
+typedef struct Daemon Daemon;
+
+typedef struct {
+	guint64 uid;
+	char name[64]; /* login name, or the number */
+} DaemonPeer;
+
+/* Answers a request that takes no time: all but submit and watch. New reference. */
+json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r);
+
+/* Takes a submission. `done` gets the answer (borrowed) once it is on disk or refused; not if
+ * daemon_submit_drop() was called with the handle before: then nothing is queued. */
+typedef struct Acceptance Acceptance;
+typedef void (*DaemonAnswerFunc)(const json_t *answer, gpointer user);
+Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
+			  DaemonAnswerFunc done, gpointer user);
+void daemon_submit_drop(Acceptance *a);
+
+/* What happens, as it happens: {"submission", "time_us", "event": {…}}, where the event is one of
+ * the engine's, or {"event": "state", "state", "reason"}. First the last ones of what runs. `id` 0:
+ * of all. */
+typedef void (*DaemonEventFunc)(const json_t *event, gpointer user);
+typedef struct Subscription Subscription;
+Subscription *daemon_subscribe(Daemon *d, gint64 id, DaemonEventFunc func, gpointer user);
+void daemon_unsubscribe(Daemon *d, Subscription *s);

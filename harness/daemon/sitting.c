@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One sitting: the process `kexsect run` that works on a submission, from its lease to its end. */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "daemon/daemon-internal.h"
+#include "daemon/snapshot.h"
+#include "store/store.h"
+
+#define KEEP_EVENTS 100
+#define MAX_LOG (1 << 20)
+#define MAX_GARBAGE 20
+
+struct Sitting {
+	Daemon *d;
+	Submission *s;
+	KxChild *child;
+	char *stop_why; /* we told it to end; NULL: we did not */
+	json_t *verdict;
+	unsigned trials, garbage;
+	gint64 began_us;
+	GQueue events; /* json_t: the last ones */
+};
+
+static void sitting_free(Sitting *t)
+{
+	g_free(t->stop_why);
+	json_decref(t->verdict);
+	g_queue_clear_full(&t->events, (GDestroyNotify)json_decref);
+	g_free(t);
+}
+
+const GQueue *sitting_events(const Submission *s)
+{
+	return s->sitting ? &s->sitting->events : NULL;
+}
+
+void sitting_remember(Submission *s, json_t *event)
+{
+	if (!s->sitting)
+		return;
+	GQueue *events = &s->sitting->events;
+	if (events->length == KEEP_EVENTS)
+		json_decref(g_queue_pop_head(events));
+	g_queue_push_tail(events, json_incref(event));
+}
+
+bool sitting_is_stopping(const Submission *s)
+{
+	return s->sitting && s->sitting->stop_why;
+}
+
+/* ---- what it says ---- */
+
+static void on_line(const char *line, gpointer user)
+{
+	Sitting *t = user;
+	g_autoptr(json_t) event = kx_json_parse(line, "event", NULL);
+	const char *kind = json_is_object(event) ? kx_json_str(event, "event") : NULL;
+	if (!kind) {
+		if (++t->garbage == MAX_GARBAGE)
+			g_warning("submission %" G_GINT64_FORMAT ": its engine says what is no "
+				  "event",
+				  t->s->id);
+		return;
+	}
+	const char *run = kx_json_str(event, "run");
+	if (g_str_equal(kind, "campaign") && run && !g_str_equal(run, t->s->run)) {
+		submission_set(&t->s->run, run);
+		daemon_save(t->d, t->s, NULL, NULL);
+	}
+	if (g_str_equal(kind, "trial") && g_strcmp0(kx_json_str(event, "outcome"), "infra") != 0)
+		t->trials++;
+	if (g_str_equal(kind, "verdict")) {
+		json_decref(t->verdict);
+		t->verdict = json_incref(event);
+	}
+	progress_take(t->s->progress, event);
+	daemon_publish(t->d, t->s, json_incref(event));
+}
+
+/* ---- its end ---- */
+
+static char *folder_path(const Daemon *d, const Submission *s, const char *leaf)
+{
+	return g_build_filename(d->o.state, "submissions", s->folder, leaf, NULL);
+}
+
+/* The last line that the engine wrote for people. */
+static char *last_words(const Daemon *d, const Submission *s)
+{
+	g_autofree char *path = folder_path(d, s, "engine.log");
+	g_autofree char *text = kx_read_file(path, 4 * MAX_LOG, NULL, NULL);
+	if (!text)
+		return NULL;
+	g_strchomp(text);
+	const char *line = strrchr(text, '\n');
+	g_autofree char *valid = g_utf8_make_valid(line ? line + 1 : text, -1);
+	return *valid ? g_strndup(valid, 500) : NULL;
+}
+
+static double backoff_s(const Daemon *d, unsigned attempts)
+{
+	double s = d->o.retry_s;
+	for (unsigned i = 1; i < attempts && s < 1800; i++)
+		s *= 5;
+	return MIN(s, 1800);
+}
+
+void sitting_failed(Daemon *d, Submission *s, const char *why)
+{
+	s->attempts++;
+	if (s->attempts > d->config->limits.retries) {
+		daemon_set_state(d, s, SUBMISSION_FAILED, why, "failed");
+		return;
+	}
+	s->not_before_us = g_get_real_time() + (gint64)(backoff_s(d, s->attempts) * G_USEC_PER_SEC);
+	daemon_set_state(d, s, SUBMISSION_QUEUED, why, "retry");
+}
+
+static void take_verdict(Daemon *d, Submission *s, const json_t *verdict)
+{
+	json_decref(s->verdict);
+	s->verdict = json_deep_copy(verdict);
+	const char *sentence = kx_json_str(verdict, "sentence");
+	if (!sentence || !*sentence)
+		sentence = kx_json_str(verdict, "reason");
+	s->attempts = 0;
+	daemon_set_state(d, s, SUBMISSION_DONE, sentence, "verdict");
+}
+
+static void settle(Sitting *t, int status)
+{
+	Daemon *d = t->d;
+	Submission *s = t->s;
+	if (t->trials)
+		s->attempts = 0;
+	/* A verdict counts when the engine says it and ends by itself: with it is in its store. */
+	if (t->verdict && status < 2) {
+		take_verdict(d, s, t->verdict);
+	} else if (s->wish == WISH_CANCEL) {
+		daemon_set_state(d, s, SUBMISSION_CANCELLED, "", "cancelled");
+	} else if (s->wish == WISH_PAUSE) {
+		daemon_set_state(d, s, SUBMISSION_PAUSED, "", "paused");
+	} else if (t->stop_why) {
+		daemon_set_state(d, s, SUBMISSION_QUEUED, t->stop_why, "stopped");
+	} else {
+		g_autofree char *words = last_words(d, s);
+		g_autofree char *why =
+			status >= 128
+				? g_strdup_printf("the engine was killed by signal %d",
+						  status - 128)
+				: g_strdup_printf("the engine ended with status %d%s%s", status,
+						  words ? ": " : "", words ? words : "");
+		sitting_failed(d, s, why);
+	}
+}
+
+static void on_end(int status, gpointer user)
+{
+	Sitting *t = user;
+	Daemon *d = t->d;
+	Submission *s = t->s;
+	s->engine = (ProcessId){0};
+	s->sitting = NULL;
+	/* Its job may live a little longer; nobody else gets the target before. */
+	if (lease_is_held(d->o.state, s->target, s->slot))
+		left_add(d, s->target, s->slot, NULL);
+	settle(t, status);
+	sitting_free(t);
+	daemon_replan(d);
+	if (d->stopping)
+		g_main_context_wakeup(NULL);
+}
+
+/* ---- its beginning ---- */
+
+/* The highest number of a run of this campaign, 0: none. */
+static int newest_run(const Daemon *d, const Submission *s, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autoptr(Store) store = store_open(d->config->results, STORE_READ, &why);
+	if (g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
+		return 0;
+	g_autoptr(GPtrArray) runs = store ? store_campaigns(store, &why) : NULL;
+	if (!runs) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return -1;
+	}
+	unsigned newest = 0;
+	for (guint i = 0; i < runs->len; i++) {
+		const StoreCampaign *c = runs->pdata[i];
+		if (g_str_equal(c->name, s->name))
+			newest = MAX(newest, c->run);
+	}
+	return (int)newest;
+}
+
+/* Whether a new run must be begun. Once it is there, `again` would make another one, so it is asked
+ * of the store at each start. */
+static bool wants_new_run(const Daemon *d, Submission *s, bool *ret, GError **error)
+{
+	*ret = false;
+	if (!s->again)
+		return true;
+	int newest = newest_run(d, s, error);
+	if (newest < 0)
+		return false;
+	if (s->after_run < 0)
+		s->after_run = newest;
+	*ret = newest <= s->after_run;
+	return true;
+}
+
+static void add(GPtrArray *argv, const char *option, char *value)
+{
+	g_ptr_array_add(argv, g_strdup(option));
+	g_ptr_array_add(argv, value);
+}
+
+static char *number(double value)
+{
+	char text[G_ASCII_DTOSTR_BUF_SIZE];
+	return g_strdup(g_ascii_formatd(text, sizeof(text), "%.6f", value));
+}
+
+static GPtrArray *arguments(const Daemon *d, const Submission *s, bool again)
+{
+	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(argv, g_strdup(d->o.program));
+	add(argv, "run", g_build_filename(d->o.state, s->file, NULL));
+	add(argv, "--results", g_strdup(d->config->results));
+	add(argv, "--cache", g_strdup(d->config->cache));
+	add(argv, "--target", g_strdup(s->target));
+	if (s->boots)
+		add(argv, "--boots", g_strdup_printf("%u", s->boots));
+	if (s->hours > 0)
+		add(argv, "--hours", number(s->hours));
+	if (s->compile_minutes > 0)
+		add(argv, "--compile-minutes", number(s->compile_minutes));
+	if (again)
+		g_ptr_array_add(argv, g_strdup("--again"));
+	g_ptr_array_add(argv, g_strdup("--json"));
+	g_ptr_array_add(argv, NULL);
+	return argv;
+}
+
+static KxChild *spawn(Sitting *t, bool again, int lease, GError **error)
+{
+	const Submission *s = t->s;
+	g_autofree char *folder = folder_path(t->d, s, NULL);
+	g_autofree char *files = snapshot_files(folder);
+	g_autofree char *variable = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
+	g_autofree char *log = folder_path(t->d, s, "engine.log");
+	g_autofree char *old = folder_path(t->d, s, "engine.log.1");
+	struct stat st;
+	if (stat(log, &st) == 0 && st.st_size > MAX_LOG && rename(log, old) != 0)
+		g_debug("%s: cannot be renamed", log);
+	g_autoptr(GPtrArray) argv = arguments(t->d, s, again);
+	return kx_child_start(&(KxProc){.argv = (const char *const *)argv->pdata,
+					.env = (const char *const[]){variable, NULL},
+					.log_path = log,
+					.fds = (const int[]){lease, -1}},
+			      on_line, on_end, t, error);
+}
+
+/* Recorded first: a process of which nobody knows would be worse than a record without one. */
+static bool record(Daemon *d, Submission *s, const char *target, unsigned slot)
+{
+	g_autofree char *text = g_strdup_printf("on %s", target);
+	submission_set(&s->target, target);
+	s->slot = slot;
+	s->state = SUBMISSION_RUNNING;
+	s->started_us = g_get_real_time();
+	if (daemon_save(d, s, "started", text))
+		return true;
+	s->state = SUBMISSION_QUEUED;
+	return false;
+}
+
+bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, GError **error)
+{
+	bool again;
+	if (!wants_new_run(d, s, &again, error))
+		return false;
+	int lease = lease_take(d->o.state, target, slot, error);
+	if (lease < 0)
+		return false;
+	if (!record(d, s, target, slot)) {
+		close(lease);
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s", d->trouble);
+		return false;
+	}
+	Sitting *t = g_new0(Sitting, 1);
+	*t = (Sitting){.d = d, .s = s, .began_us = g_get_monotonic_time()};
+	t->child = spawn(t, again, lease, error);
+	close(lease);
+	if (!t->child) {
+		s->state = SUBMISSION_QUEUED;
+		sitting_free(t);
+		return false;
+	}
+	s->sitting = t;
+	s->engine = process_id(kx_child_pid(t->child));
+	daemon_save(d, s, NULL, NULL);
+	daemon_publish(d, s,
+		       json_pack("{s:s, s:s, s:s}", "event", "state", "state", "running", "target",
+				 target));
+	return true;
+}
+
+void sitting_stop(Submission *s, const char *why)
+{
+	Sitting *t = s->sitting;
+	if (!t || t->stop_why)
+		return;
+	t->stop_why = g_strdup(why);
+	kx_child_stop(t->child, t->d->o.stop_grace_s);
+}
