@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What today's tools need changed in an old tree. The toolchain's profile names patches, and the
- * base is the imported source with those of them that the tree needs: everything else is built on
+ * base is the imported source with those of them that it takes: everything else is built on
  * that and knows nothing of it. */
 #include <string.h>
 
@@ -64,25 +64,27 @@ static GArray *list_fixtures(const Toolchain *t)
 	return list;
 }
 
-/* Applies to the stage those that it needs, and lists them. */
+/* Applies to the stage those that it takes, and lists them. One for a tree of another year does not
+ * apply, and one whose change is in the tree must not a second time. */
 static GPtrArray *correct(const KernelSource *s, KernelStage *st, GError **error)
 {
 	g_autoptr(GPtrArray) used = g_ptr_array_new();
 	for (guint i = 0; i < s->fixtures->len; i++) {
 		const Patch *p = &g_array_index(s->fixtures, Patch, i);
-		bool has, touches;
-		if (!kernel_stage_has(st, p, &has, &touches, error))
+		bool has;
+		if (!kernel_stage_has(st, p, &has, error))
 			return NULL;
-		if (has || !touches)
+		GError *e = NULL;
+		if (has)
 			continue;
-		if (!kernel_stage_apply(st, p, error)) {
-			g_prefix_error(error,
-				       "the toolchain %s does not fit Linux %s (another profile: "
-				       "--toolchain): ",
-				       s->toolchain->name, s->version ? s->version : "here");
+		if (kernel_stage_apply(st, p, &e)) {
+			g_ptr_array_add(used, (gpointer)p);
+		} else if (g_error_matches(e, KX_ERROR, KX_ERROR_INPUT)) {
+			g_error_free(e);
+		} else {
+			g_propagate_error(error, e);
 			return NULL;
 		}
-		g_ptr_array_add(used, (gpointer)p);
 	}
 	return g_steal_pointer(&used);
 }

@@ -61,6 +61,7 @@ char *kernel_import_new_folder(const char *cache, const char *folder, KernelProg
 typedef struct {
 	char *name;		    /* folder in sources/, without .git */
 	char *git;		    /* absolute path of the bare repository */
+	char *origin;		    /* where it is from, for people */
 	char *imported;		    /* the tree as it came */
 	char *tree;		    /* the base: that with the toolchain's fixtures */
 	char *index;		    /* a ready index of it, in the repository */
@@ -112,9 +113,8 @@ KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgre
 				KernelSeconds *seconds, GError **error);
 /* fixtures.c: reads version and toolchain, and makes the base of what was imported. */
 bool kernel_source_correct(KernelSource *s, const Recipe *r, GError **error);
-/* The toolchain's fixtures that another tree of this source takes (const Patch *, borrowed): one
- * whose change is in the tree already, or whose files are not, is left out. KX_ERROR_INPUT when
- * neither is so and it does not apply. */
+/* The toolchain's fixtures that another tree of this source takes (const Patch *, borrowed). One
+ * that does not apply is of no concern to it. */
 GPtrArray *kernel_corrections(const KernelSource *s, const char *tree, GError **error);
 /* source_git.c: fetches refspecs with the person's own git settings; depth 0: all of the history.
  */
@@ -169,9 +169,8 @@ KernelStage *kernel_stage_new_texts(const KernelSource *s, const char *tree, GHa
 				    GError **error);
 void kernel_stage_free(KernelStage *st);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelStage, kernel_stage_free)
-/* Whether it is in there already; *ret_touches: whether any of its files is there. */
-bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, bool *ret_touches,
-		      GError **error);
+/* Whether its change is in there already. */
+bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, GError **error);
 /* Writes the tree with these lines of kernel_stage_changes() on top of the index `base`; the new
  * index becomes ret_index when that is not NULL. */
 char *kernel_stage_write(KernelStage *st, const char *base, const char *lines,

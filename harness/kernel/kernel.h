@@ -81,6 +81,24 @@ void kernel_build(const KernelRequest *request, KernelBuild *ret);
 bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFunc step,
 			   gpointer user, GError **error);
 
+/* What a recipe's source turned out to be, and how it will be compiled. */
+typedef struct {
+	char *origin;		    /* path or URL, with the revision */
+	char *digest;		    /* SHA-256 of an archive; else the commit or tree */
+	char *tree;		    /* git's id of the source as it came */
+	bool known;		    /* one of the recipe's `trees` */
+	char *version;		    /* "3.6.0", from its Makefile; NULL: it does not say */
+	const Toolchain *toolchain; /* the recipe's */
+	char *why;		    /* why this one, for people */
+	char *compiler;		    /* what it says it is */
+	char **corrections;	    /* the toolchain's fixtures that the base has; NULL: none */
+} KernelSourceInfo;
+void kernel_source_info_clear(KernelSourceInfo *i);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KernelSourceInfo, kernel_source_info_clear)
+/* Prepares the source, as kernel_prepare_source(), and looks at it. */
+bool kernel_source_info(const char *cache, const Recipe *recipe, KernelStepFunc step, gpointer user,
+			KernelSourceInfo *ret, GError **error);
+
 /* Which candidates apply with which, on top of the fixtures and with what they depend on:
  * { "names": […], "alone": [{ "name", "result", "reason" }],
  *   "pairs": [{ "a", "b", "result", "reason" }] }

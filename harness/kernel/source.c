@@ -25,6 +25,7 @@ void kernel_source_free(KernelSource *s)
 		close(s->lock);
 	g_free(s->name);
 	g_free(s->git);
+	g_free(s->origin);
 	g_free(s->imported);
 	g_free(s->tree);
 	g_free(s->index);
@@ -232,6 +233,7 @@ static bool get(const char *cache, const Recipe *r, KernelSource *s, KernelLocat
 {
 	g_autofree char *dir = g_build_filename(cache, "sources", NULL);
 	s->name = g_strdup(l->name);
+	s->origin = g_strdup(l->origin);
 	s->git = g_strdup_printf("%s/%s.git", dir, s->name);
 	g_autofree char *lock_path = g_strdup_printf("%s/%s.lock", dir, s->name);
 	if (open_shared(s, lock_path, l->digest)) {
@@ -263,6 +265,52 @@ KernelSource *kernel_source_get(const char *cache, const Recipe *r, KernelProgre
 	    !kernel_source_correct(s, r, error))
 		return NULL;
 	return g_steal_pointer(&s);
+}
+
+void kernel_source_info_clear(KernelSourceInfo *i)
+{
+	g_free(i->origin);
+	g_free(i->digest);
+	g_free(i->tree);
+	g_free(i->version);
+	g_free(i->why);
+	g_free(i->compiler);
+	g_strfreev(i->corrections);
+}
+
+/* Why this toolchain. */
+static char *reason(const Recipe *r, const KernelSource *s)
+{
+	const ToolchainRange *k = &s->toolchain->kernels;
+	if (r->toolchain_given)
+		return g_strdup("given");
+	if (r->toolchain)
+		return g_strdup_printf("named by %s", r->name);
+	return g_strdup_printf("for Linux %s%s%s, and this is %s", k->from,
+			       k->before ? " to before " : " and later", k->before ? k->before : "",
+			       s->version);
+}
+
+bool kernel_source_info(const char *cache, const Recipe *recipe, KernelStepFunc step, gpointer user,
+			KernelSourceInfo *ret, GError **error)
+{
+	KernelProgress p = {.func = step, .user = user};
+	g_autoptr(KernelSource) s = kernel_source_get(cache, recipe, &p, NULL, error);
+	g_autofree char *compiler = s ? kernel_compiler_version(s->toolchain, error) : NULL;
+	if (!compiler)
+		return false;
+	const RecipeSource *src = &recipe->source;
+	*ret = (KernelSourceInfo){.origin = g_strdup(s->origin),
+				  .digest = g_strdup(s->digest),
+				  .tree = g_strdup(s->imported),
+				  .version = g_strdup(s->version),
+				  .toolchain = s->toolchain,
+				  .why = reason(recipe, s),
+				  .compiler = g_steal_pointer(&compiler),
+				  .corrections = g_strdupv(s->corrected)};
+	for (unsigned i = 0; i < src->trees_count; i++)
+		ret->known |= g_str_equal(src->trees[i], s->imported);
+	return true;
 }
 
 bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFunc step,

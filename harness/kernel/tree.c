@@ -166,8 +166,7 @@ bool kernel_stage_reset(KernelStage *st, GError **error)
 	return kx_write_scratch(st->index, st->marked, (gssize)st->marked_len, 0666, error);
 }
 
-bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, bool *ret_touches,
-		      GError **error)
+bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, GError **error)
 {
 	const char *text = g_hash_table_lookup(st->texts, p);
 	const char *argv[] = {"git",	 "apply",     "--cached",
@@ -175,13 +174,9 @@ bool kernel_stage_has(KernelStage *st, const Patch *p, bool *ret_has, bool *ret_
 			      "-",	 NULL};
 	KernelGit g = {.dir = st->source->git, .index = st->index};
 	g_auto(KxProcResult) r = {0};
-	g_auto(GStrv) paths = kernel_patch_paths(p, text, error);
-	if (!paths || !kernel_git_run(&g, argv, text, &r, error))
+	if (!kernel_git_run(&g, argv, text, &r, error))
 		return false;
 	*ret_has = r.status == 0;
-	*ret_touches = false;
-	for (char **path = paths; *path; path++)
-		*ret_touches |= g_hash_table_contains(st->seen, *path);
 	return true;
 }
 
