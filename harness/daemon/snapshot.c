@@ -69,7 +69,7 @@ static bool refuse(GError **error, const char *path, const char *what)
 
 static bool is_plain(const char *path)
 {
-	if (!path || !g_path_is_absolute(path) || !path[1] || strlen(path) > 2048)
+	if (!path || !g_path_is_absolute(path) || !path[1] || path[1] == '/' || strlen(path) > 2048)
 		return false;
 	g_autofree char *canonical = g_canonicalize_filename(path, "/");
 	return g_str_equal(canonical, path);

@@ -49,20 +49,19 @@ bool window_is_open(const TimeWindow *w, gint64 now_us, GTimeZone *zone, gint64 
 		       (GDateMonth)g_date_time_get_month(now),
 		       (GDateYear)g_date_time_get_year(now));
 	g_date_subtract_days(&day, 1);
-	gint64 next = G_MAXINT64;
-	for (int i = 0; i < 4; i++) {
+	gint64 next = G_MAXINT64, until = 0;
+	for (int i = 0; i < 5; i++) {
 		GDate end_day = day;
 		if (w->to <= w->from)
 			g_date_add_days(&end_day, 1);
 		gint64 start = instant(zone, &day, w->from), end = instant(zone, &end_day, w->to);
-		if (now_us >= start && now_us < end) {
-			*ret_change_us = end;
-			return true;
-		}
-		if (start > now_us && start < end)
+		/* where the clock jumps, one opening may begin as the last one ends */
+		if (start < end && start <= MAX(now_us, until) && end > now_us)
+			until = end;
+		else if (start > now_us && start < end)
 			next = MIN(next, start);
 		g_date_add_days(&day, 1);
 	}
-	*ret_change_us = next;
-	return false;
+	*ret_change_us = until ? until : next;
+	return until != 0;
 }
