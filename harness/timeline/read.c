@@ -135,7 +135,7 @@ static void take_fault(const Fault *f, gpointer user)
 				     f->time_us >= 0 ? f->time_us : r->last_us, f->line);
 	e->name = g_strndup(text->str, NAME_MAX_LEN);
 	e->device = g_strdup(f->device);
-	e->near_time = f->time_us < 0;
+	e->near_time = f->time_us < 0 && r->last_us >= 0;
 	e->count = 1 + f->suppressed;
 	g_ptr_array_add(t->events, e);
 	r->last_fault = e;
@@ -303,7 +303,7 @@ static void read_mark(TimelineReader *r, const char *text, size_t len, gint64 ti
 	e->name = g_strndup(text, MIN(len, NAME_MAX_LEN));
 	e->part = g_strdup(part);
 	e->device = g_steal_pointer(&device);
-	e->near_time = time_us < 0;
+	e->near_time = time_us < 0 && r->last_us >= 0;
 	r->marks++;
 	g_ptr_array_add(t->events, e);
 	if (opens) {

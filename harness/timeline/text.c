@@ -266,3 +266,15 @@ char *timeline_text(const json_t *doc, bool colour)
 	view_clear(&t.v);
 	return g_string_free(t.out, FALSE);
 }
+
+char *timeline_table(const json_t *doc)
+{
+	Text t = {.out = g_string_new(NULL)};
+	view_read(&t.v, doc, false);
+	if (t.v.n == 2)
+		put_two(&t);
+	else if (t.v.n)
+		put_one(&t);
+	view_clear(&t.v);
+	return g_string_free(t.out, FALSE);
+}

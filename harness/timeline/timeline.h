@@ -121,6 +121,8 @@ const char *timeline_sentence(const json_t *doc);
 
 /* Columns for a terminal of that many columns. */
 char *timeline_text(const json_t *doc, bool colour);
+/* Only the table of a comparison, without colour and what stands around it. */
+char *timeline_table(const json_t *doc);
 /* A picture 1,200 units wide, that stands alone and follows the reader's colour scheme. Without
  * `alone`: for the inside of a page. No script, nothing from elsewhere, any text is inert. */
 char *timeline_svg(const json_t *doc, bool alone);
