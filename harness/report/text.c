@@ -220,6 +220,21 @@ static void put_variants(Text *t, const json_t *doc)
 	}
 }
 
+/* ---- what moved ---- */
+
+static void put_timeline(Text *t, const json_t *doc)
+{
+	if (!*report_str(doc, "timeline.sentence"))
+		return;
+	put_heading(t, "What moved");
+	put_para(t, report_str(doc, "timeline.sentence"), 2, REPORT_TEXT_MAX);
+	g_autofree char *trials = g_strdup_printf("By the logs of trials %.0f and %.0f: kexsect "
+						  "timeline with their folders shows them.",
+						  report_num(doc, "timeline.first", 0),
+						  report_num(doc, "timeline.second", 0));
+	put_para(t, trials, 2, REPORT_TEXT_MAX);
+}
+
 /* ---- the log, the time, the commands ---- */
 
 /* "[    0.218480] text"; a fault is never cut. */
@@ -332,6 +347,7 @@ static char *render(const json_t *doc, bool colour)
 	Text t = {.out = g_string_new(NULL), .colour = colour};
 	put_head(&t, doc);
 	put_evidence(&t, doc);
+	put_timeline(&t, doc);
 	put_hypotheses(&t, doc);
 	put_variants(&t, doc);
 	put_log(&t, doc);
