@@ -183,6 +183,7 @@ static bool read_rows(Model *m, Store *s, gint64 id, GError **error)
 	       (m->events = store_events(s, id, error)) && store_times(s, id, &m->times, error) &&
 	       (m->matrix = store_document(s, id, "matrix", error)) &&
 	       (m->lineage = store_document(s, id, "history", error)) &&
+	       (m->survey = store_document(s, id, "survey", error)) &&
 	       (m->environment = store_document(s, id, "environment", error));
 }
 
@@ -198,6 +199,7 @@ static void clear(Model *m)
 	store_verdict_free(m->verdict);
 	json_decref(m->matrix);
 	json_decref(m->lineage);
+	json_decref(m->survey);
 	json_decref(m->environment);
 	g_hash_table_unref(m->variants);
 	g_array_unref(m->masks);

@@ -158,6 +158,8 @@ json_t *model_evidence(const Model *m)
 {
 	json_t *out = json_array();
 	uint64_t set = m->leading;
+	if (model_is_survey(m)) /* nothing is claimed */
+		return out;
 	bool history = model_is_history(m), either = strcmp(m->leading_kind, "either") == 0;
 	append(out, one_variant(m, history ? "start" : "base", 0, 0, false));
 	if ((strcmp(m->leading_kind, "set") != 0 && !either) || set == 0) {

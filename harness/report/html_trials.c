@@ -84,7 +84,8 @@ void report_html_sure(GString *out, const json_t *doc)
 {
 	const json_t *evidence = report_at(doc, "verdict.evidence");
 	const char *reason = report_str(doc, "verdict.reason");
-	report_html_section(out, "sure", "How sure, and why");
+	bool survey = json_is_false(report_at(doc, "survey.after_verdict"));
+	report_html_section(out, "sure", survey ? "What was done" : "How sure, and why");
 	put_figures(out, doc);
 	if (*reason) {
 		g_string_append(out, "<p>");

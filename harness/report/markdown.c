@@ -4,11 +4,8 @@
 
 #include <string.h>
 
-#include "timeline/timeline.h"
-
 #define LOG_LINES 40
 #define VARIANTS_MAX 40
-#define TIMELINE_LINES 48
 
 static void words(GString *out, const char *s)
 {
@@ -127,6 +124,48 @@ static void put_variants(GString *out, const json_t *doc)
 	}
 }
 
+static void put_grid(GString *out, const GPtrArray *grid)
+{
+	size_t wide = g_strv_length(grid->pdata[0]);
+	for (guint i = 0; i < grid->len; i++) {
+		char **line = grid->pdata[i];
+		g_string_append_c(out, '|');
+		for (size_t k = 0; k < wide; k++) {
+			g_string_append_c(out, ' ');
+			if (k < g_strv_length(line))
+				words(out, line[k]);
+			g_string_append(out, " |");
+		}
+		g_string_append_c(out, '\n');
+		for (size_t k = 0; i == 0 && k < wide; k++)
+			g_string_append(out, k ? "---|" : "|---|");
+		if (i == 0)
+			g_string_append_c(out, '\n');
+	}
+}
+
+static void put_survey(GString *out, const json_t *doc)
+{
+	if (!json_object_get(doc, "survey"))
+		return;
+	g_autoptr(GPtrArray) grid = report_survey_grid(doc);
+	g_autoptr(GPtrArray) parts = report_survey_parts_grid(doc);
+	size_t i;
+	json_t *sentence;
+	g_string_append(out, "\n## The table\n\n" REPORT_SURVEY_LEGEND "\n\n");
+	put_grid(out, grid);
+	if (parts) {
+		g_string_append_c(out, '\n');
+		put_grid(out, parts);
+	}
+	g_string_append_c(out, '\n');
+	json_array_foreach ((json_t *)report_at(doc, "survey.statements"), i, sentence) {
+		g_string_append(out, "- ");
+		report_put_md(out, json_string_value(sentence), REPORT_TEXT_MAX);
+		g_string_append_c(out, '\n');
+	}
+}
+
 /* Every line of the block starts with a mark and a number, so none can end it. */
 static void put_log(GString *out, const json_t *doc)
 {
@@ -148,24 +187,6 @@ static void put_log(GString *out, const json_t *doc)
 		g_string_append_c(out, '\n');
 	}
 	g_string_append(out, "```\n");
-}
-
-/* Indented code, like the commands below. */
-static void put_timeline(GString *out, const json_t *doc)
-{
-	const json_t *compared = report_at(doc, "timeline.document");
-	if (!json_array_size(json_object_get(compared, "boots")))
-		return;
-	g_string_append(out, "\n## What moved\n\n");
-	report_put_md(out, report_str(doc, "timeline.sentence"), REPORT_TEXT_MAX);
-	g_string_append(out, "\n\n");
-	g_autofree char *text = timeline_table(compared);
-	g_auto(GStrv) lines = g_strsplit(text, "\n", TIMELINE_LINES + 1);
-	for (size_t i = 0; i < TIMELINE_LINES && lines[i] && *lines[i]; i++) {
-		g_string_append(out, "    ");
-		report_put_plain(out, lines[i], REPORT_LINE_MAX);
-		g_string_append_c(out, '\n');
-	}
 }
 
 static void put_hypotheses(GString *out, const json_t *doc)
@@ -224,7 +245,7 @@ static char *render(const json_t *doc, bool colour)
 	GString *out = g_string_new(NULL);
 	put_head(out, doc);
 	put_evidence(out, doc);
-	put_timeline(out, doc);
+	put_survey(out, doc);
 	put_log(out, doc);
 	put_variants(out, doc);
 	put_hypotheses(out, doc);

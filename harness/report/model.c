@@ -69,13 +69,15 @@ static json_t *oracle(const json_t *from)
 	return o;
 }
 
-static json_t *parameters(const json_t *config)
+static json_t *parameters(const Model *m, const json_t *config)
 {
 	json_t *o = json_object(), *budget = json_object();
 	const json_t *told = json_object_get(config, "budget");
-	copy_number(o, config, "confidence");
-	copy_number(o, config, "seed");
-	copy_number(o, config, "max_culprits");
+	if (!model_is_survey(m)) {
+		copy_number(o, config, "confidence");
+		copy_number(o, config, "seed");
+		copy_number(o, config, "max_culprits");
+	}
 	copy_number(budget, told, "boots");
 	copy_number(budget, told, "builds");
 	copy_number(budget, told, "hours");
@@ -103,7 +105,10 @@ static json_t *campaign(const Model *m)
 	json_object_set_new(o, "folder", model_text(c->dir));
 	model_set_text(o, "file", kx_json_str(c->config, "file"));
 	json_object_set_new(o, "effect", json_string(model_cures(m) ? "cures" : "causes"));
-	json_object_set_new(o, "space", json_string(model_is_history(m) ? "history" : "subsets"));
+	json_object_set_new(o, "space",
+			    json_string(model_is_history(m)    ? "history"
+					: model_is_versions(m) ? "versions"
+							       : "subsets"));
 	json_object_set_new(o, "candidates", json_integer(m->candidates->len));
 	model_set_text(o, "mode", kx_json_str(c->config, "mode"));
 	model_set_text(o, "cmdline", kx_json_str(c->config, "cmdline"));
@@ -112,7 +117,7 @@ static json_t *campaign(const Model *m)
 	json_object_set_new(o, "fixtures", all_named(json_object_get(c->config, "fixtures")));
 	json_object_set_new(o, "targets", all_named(json_object_get(c->config, "targets")));
 	json_object_set_new(o, "oracle", oracle(json_object_get(c->config, "oracle")));
-	json_object_set_new(o, "parameters", parameters(c->config));
+	json_object_set_new(o, "parameters", parameters(m, c->config));
 	return o;
 }
 
@@ -242,12 +247,12 @@ json_t *model_document(const Model *m)
 	json_object_set_new(doc, "hypotheses", model_hypotheses(m));
 	json_object_set_new(doc, "history", model_history(m));
 	json_object_set_new(doc, "variants", model_variants(m));
+	json_t *survey = model_survey(m);
+	if (survey)
+		json_object_set_new(doc, "survey", survey);
 	json_object_set_new(doc, "conflicts", model_conflicts(m));
 	json_object_set_new(doc, "trials", model_trials(m));
 	json_object_set_new(doc, "faults", model_faults(m));
-	json_t *timeline = model_timeline(m);
-	if (timeline)
-		json_object_set_new(doc, "timeline", timeline);
 	json_object_set_new(doc, "time", times(m));
 	json_object_set_new(doc, "environment", model_environment(m));
 	json_object_set_new(doc, "events", events(m));

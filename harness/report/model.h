@@ -16,7 +16,7 @@ typedef struct {
 	StoreVerdict *verdict; /* NULL: none yet */
 	StoreTimes times;
 	/* documents of these names (lineage: history); null when there is none */
-	json_t *matrix, *environment, *lineage;
+	json_t *matrix, *environment, *lineage, *survey;
 	StoreState state; /* a run that nobody works on any more is stopped */
 
 	GHashTable *variants; /* mask (guint64 *) → index + 1 in `masks` */
@@ -32,13 +32,14 @@ typedef struct {
 json_t *model_variants(const Model *m);	   /* variants.c */
 json_t *model_trials(const Model *m);	   /* variants.c */
 json_t *model_evidence(const Model *m);	   /* claims.c: verdict.evidence */
+json_t *model_survey(const Model *m);	   /* survey.c; NULL: there is none */
+bool model_is_survey(const Model *m);	   /* survey.c; nothing was searched */
 json_t *model_conflicts(const Model *m);   /* claims.c */
 json_t *model_hypotheses(const Model *m);  /* belief.c */
 json_t *model_history(const Model *m);	   /* belief.c */
 json_t *model_rates(const Model *m);	   /* belief.c; NULL: nothing was observed */
 json_t *model_candidates(const Model *m);  /* belief.c */
 json_t *model_faults(const Model *m);	   /* evidence.c */
-json_t *model_timeline(const Model *m);	   /* timeline.c; NULL: nothing to compare */
 json_t *model_repeat(const Model *m);	   /* repeat.c */
 json_t *model_environment(const Model *m); /* repeat.c */
 /* "COMMAND ARGUMENT", the argument quoted for the shell where it must be (repeat.c). */
@@ -48,6 +49,8 @@ char *model_command(const char *command, const char *argument);
 
 /* The candidates are commits, and a variant or set is the number of one of them (0: the start). */
 bool model_is_history(const Model *m);
+/* They are versions; a variant is the number of one, from 1. */
+bool model_is_versions(const Model *m);
 json_t *model_names(const Model *m, uint64_t mask);
 uint64_t model_mask_of(const Model *m, const json_t *names);
 /* `mask` with all that it depends on. */

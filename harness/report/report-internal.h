@@ -96,6 +96,22 @@ void report_put_log_line(GString *out, const json_t *line);
 /* What the state of the run adds to the headline, NULL for a finished run. */
 const char *report_state_note(const json_t *doc);
 
+/* ---- surveys (survey_words.c) ---- */
+
+#define REPORT_SURVEY_LEGEND                                                                       \
+	"One figure: the same in every boot; two: the least and the most. Counted are refused "    \
+	"accesses inside the window."
+
+/* What can be read off the table: a new array of sentences. */
+json_t *report_survey_statements(const json_t *survey);
+/* The table, and the parts of the window (NULL: none were measured), as lines of cells (char **);
+ * the first line is the head, a shorter line's last cell takes the rest of it. Cells are not
+ * escaped. g_ptr_array_unref(). */
+GPtrArray *report_survey_grid(const json_t *doc);
+GPtrArray *report_survey_parts_grid(const json_t *doc);
+/* "3 of 4 kernels fault, 1 never" */
+void report_say_survey(const json_t *doc, const ReportSpeech *speech, GString *out);
+
 /* ---- steps (steps.c) ----
  *
  * The boots in the order in which they were chosen: consecutive ones of one experiment. */

@@ -14,6 +14,16 @@ bool model_is_history(const Model *m)
 	return m->candidates->len && strcmp(candidate(m, 0)->kind, "commit") == 0;
 }
 
+bool model_is_versions(const Model *m)
+{
+	return m->candidates->len && strcmp(candidate(m, 0)->kind, "version") == 0;
+}
+
+static bool is_numbered(const Model *m)
+{
+	return model_is_history(m) || model_is_versions(m);
+}
+
 /* Of a set at most 64 candidates can be meant. */
 static guint in_sets(const Model *m)
 {
@@ -23,7 +33,7 @@ static guint in_sets(const Model *m)
 json_t *model_names(const Model *m, uint64_t mask)
 {
 	json_t *names = json_array();
-	if (model_is_history(m)) {
+	if (is_numbered(m)) {
 		if (mask >= 1 && mask <= m->candidates->len)
 			json_array_append_new(names,
 					      model_text(candidate(m, (guint)mask - 1)->name));
@@ -38,7 +48,7 @@ json_t *model_names(const Model *m, uint64_t mask)
 
 uint64_t model_mask_of(const Model *m, const json_t *names)
 {
-	bool history = model_is_history(m);
+	bool history = is_numbered(m);
 	uint64_t mask = 0;
 	size_t i;
 	json_t *name;
@@ -55,7 +65,7 @@ uint64_t model_closure(const Model *m, uint64_t mask)
 {
 	for (;;) {
 		uint64_t with = mask;
-		for (guint i = 0; !model_is_history(m) && i < in_sets(m); i++) {
+		for (guint i = 0; !is_numbered(m) && i < in_sets(m); i++) {
 			if (mask >> i & 1)
 				with |= candidate(m, i)->depends;
 		}
@@ -67,7 +77,7 @@ uint64_t model_closure(const Model *m, uint64_t mask)
 
 uint64_t model_compiled(const Model *m, uint64_t mask)
 {
-	for (guint i = 0; !model_is_history(m) && i < in_sets(m); i++) {
+	for (guint i = 0; !is_numbered(m) && i < in_sets(m); i++) {
 		if (strcmp(candidate(m, i)->kind, "parameter") == 0)
 			mask &= ~(UINT64_C(1) << i);
 	}
@@ -112,6 +122,8 @@ static bool is_ancestor(const Model *m, uint64_t ancestor, uint64_t number)
 
 bool model_holds(const Model *m, uint64_t variant, uint64_t set)
 {
+	if (model_is_versions(m))
+		return variant == set;
 	if (!model_is_history(m))
 		return (variant & set) == set;
 	return set <= variant && variant <= m->candidates->len && is_ancestor(m, set, variant);

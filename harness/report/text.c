@@ -88,10 +88,13 @@ static void put_head(Text *t, const json_t *doc)
 	end(t);
 	g_string_append_c(t->out, '\n');
 	put_para(t, report_str(doc, "campaign.title"), 2, REPORT_TITLE_MAX);
+	double confidence = report_num(doc, "campaign.parameters.confidence", 0);
+	g_autofree char *asked =
+		confidence > 0 ? g_strdup_printf("; asked for a probability of %g", confidence)
+			       : g_strdup("");
 	g_autofree char *figures = g_strdup_printf(
-		"%.0f boots of %.0f variants in %s; asked for a probability of %g.",
-		report_num(doc, "totals.trials", 0), report_num(doc, "totals.variants", 0), took,
-		report_num(doc, "campaign.parameters.confidence", 0));
+		"%.0f boots of %.0f variants in %s%s.", report_num(doc, "totals.trials", 0),
+		report_num(doc, "totals.variants", 0), took, asked);
 	put_para(t, figures, 2, REPORT_TITLE_MAX);
 	if (*report_str(doc, "verdict.reason"))
 		put_para(t, report_str(doc, "verdict.reason"), 2, REPORT_TITLE_MAX);
@@ -220,19 +223,67 @@ static void put_variants(Text *t, const json_t *doc)
 	}
 }
 
-/* ---- what moved ---- */
+/* ---- surveys ---- */
 
-static void put_timeline(Text *t, const json_t *doc)
+/* The widest cell of column `k`, without those that take the rest of a line. */
+static size_t width_of(const GPtrArray *grid, size_t k)
 {
-	if (!*report_str(doc, "timeline.sentence"))
+	size_t width = 0, wide = g_strv_length(grid->pdata[0]);
+	for (guint i = 0; i < grid->len; i++) {
+		char **line = grid->pdata[i];
+		if (g_strv_length(line) == wide)
+			width = MAX(width, report_columns(line[k]));
+	}
+	return MIN(width, (size_t)COLUMNS / 2);
+}
+
+static void put_cells(Text *t, const GPtrArray *grid, char **line)
+{
+	size_t n = g_strv_length(line);
+	while (n > 2 && !*line[n - 1])
+		n--;
+	g_string_append(t->out, "    ");
+	for (size_t k = 1; k < n; k++) {
+		bool last = k + 1 == n;
+		put_cell(t, line[k], last ? COLUMNS : width_of(grid, k), !last);
+		g_string_append(t->out, last ? "\n" : "  ");
+	}
+}
+
+/* The name stands above its boots, because it can be long. */
+static void put_grid(Text *t, const GPtrArray *grid)
+{
+	const char *name = "";
+	begin(t, DIM);
+	put_cells(t, grid, grid->pdata[0]);
+	end(t);
+	for (guint i = 1; i < grid->len; i++) {
+		char **line = grid->pdata[i];
+		if (strcmp(name, line[0]) != 0)
+			put_para(t, line[0], 2, REPORT_TEXT_MAX);
+		name = line[0];
+		put_cells(t, grid, line);
+	}
+}
+
+static void put_survey(Text *t, const json_t *doc)
+{
+	if (!json_object_get(doc, "survey"))
 		return;
-	put_heading(t, "What moved");
-	put_para(t, report_str(doc, "timeline.sentence"), 2, REPORT_TEXT_MAX);
-	g_autofree char *trials = g_strdup_printf("By the logs of trials %.0f and %.0f: kexsect "
-						  "timeline with their folders shows them.",
-						  report_num(doc, "timeline.first", 0),
-						  report_num(doc, "timeline.second", 0));
-	put_para(t, trials, 2, REPORT_TEXT_MAX);
+	g_autoptr(GPtrArray) grid = report_survey_grid(doc);
+	g_autoptr(GPtrArray) parts = report_survey_parts_grid(doc);
+	size_t i;
+	json_t *sentence;
+	put_heading(t, "The table");
+	put_para(t, REPORT_SURVEY_LEGEND, 2, REPORT_TEXT_MAX);
+	put_grid(t, grid);
+	if (parts) {
+		put_heading(t, "Counted in each part of the window");
+		put_grid(t, parts);
+	}
+	put_heading(t, "What it says");
+	json_array_foreach ((json_t *)report_at(doc, "survey.statements"), i, sentence)
+		put_para(t, json_string_value(sentence), 2, REPORT_TEXT_MAX);
 }
 
 /* ---- the log, the time, the commands ---- */
@@ -347,7 +398,7 @@ static char *render(const json_t *doc, bool colour)
 	Text t = {.out = g_string_new(NULL), .colour = colour};
 	put_head(&t, doc);
 	put_evidence(&t, doc);
-	put_timeline(&t, doc);
+	put_survey(&t, doc);
 	put_hypotheses(&t, doc);
 	put_variants(&t, doc);
 	put_log(&t, doc);

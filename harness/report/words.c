@@ -258,6 +258,8 @@ void report_say_headline(const json_t *doc, const ReportSpeech *say, GString *ou
 		say_cause(doc, say, out);
 	else if (strcmp(kind, "none") == 0)
 		say_none(doc, say, out);
+	else if (json_is_false(report_at(doc, "survey.after_verdict")))
+		report_say_survey(doc, say, out);
 	else
 		say_inconclusive(doc, say, out);
 }
