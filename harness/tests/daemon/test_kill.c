@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Daemon, engines and jobs killed at any moment, and a disk that is full. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fs.h"
+#include "lab.h"
+
+#define CAMPAIGNS 6
+
+/* Engines that run now. */
+static GArray *engines(Lab *l)
+{
+	GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+	g_autoptr(json_t) answer = lab_ask(l, "{'do': 'list', 'state': 'running'}");
+	size_t i;
+	json_t *s;
+	json_array_foreach (json_object_get(answer, "submissions"), i, s) {
+		pid_t pid = (pid_t)kx_json_int(s, "pid", 0);
+		if (pid > 1)
+			g_array_append_val(pids, pid);
+	}
+	return pids;
+}
+
+static bool all_done(Lab *l, const gint64 *ids)
+{
+	for (guint i = 0; i < CAMPAIGNS; i++)
+		if (!lab_is(l, ids[i], "done"))
+			return false;
+	return true;
+}
+
+/* Whatever is killed: each submission is done exactly once, each trial is recorded once, targets
+ * and campaigns are never used twice at a time. */
+static void kill_anything(void **state)
+{
+	Lab *l = *state;
+	static const char *const targets[] = {"t1", "t2", "t1, t2", "t1", "t3", "t2, t3"};
+	static const char *const scripts[] = {
+		"trials=30 ms=20",	   "trials=25 ms=30 linger=100", "trials=40 ms=10",
+		"trials=12 ms=60 crash=5", "trials=20 ms=40 linger=300", "trials=30 ms=15 deaf=1"};
+	gint64 ids[CAMPAIGNS];
+	g_autoptr(GRand) rand = g_rand_new_with_seed(11);
+	unsigned daemons = 0, others = 0;
+	lab_configure(l, "limits: {campaigns: 3, disk_free_gib: 0, retries: 100}\n");
+	lab_start(l);
+	for (guint i = 0; i < CAMPAIGNS; i++) {
+		g_autofree char *name = g_strdup_printf("c%u", i);
+		lab_campaign(l, name, targets[i], scripts[i]);
+		ids[i] = lab_submit(l, name, i == 2 ? "{'again': true, 'priority': 3}" : NULL);
+	}
+	while (!all_done(l, ids)) {
+		assert_true(daemons + others < 400);
+		/* ever longer, so that it ends */
+		gint32 longest = 100000 + (gint32)(daemons + others) * 5000;
+		g_usleep((gulong)g_rand_int_range(rand, 1000, longest));
+		if (g_rand_int_range(rand, 0, 2)) {
+			g_autoptr(GArray) pids = engines(l);
+			if (pids->len) {
+				guint i = (guint)g_rand_int_range(rand, 0, (gint32)pids->len);
+				kill(g_array_index(pids, pid_t, i), SIGKILL);
+				others++;
+			}
+		} else {
+			assert_int_equal(lab_end(l, SIGKILL), 128 + SIGKILL);
+			daemons++;
+			lab_start(l);
+		}
+	}
+	print_message("%u daemons and %u engines were killed\n", daemons, others);
+	assert_true(daemons > 3);
+	lab_expect_runs(l, "c0-1:30 c1-1:25 c2-1:40 c3-1:12 c4-1:20 c5-1:30");
+}
+
+/* A submission is on disk when it is acknowledged, and what was not acknowledged is not there. */
+static void what_is_acknowledged_is_there(void **state)
+{
+	Lab *l = *state;
+	g_autoptr(GRand) rand = g_rand_new_with_seed(5);
+	lab_campaign(l, "x", "t1", "trials=1 ms=1");
+	lab_configure(l, "limits: {campaigns: 1");
+	lab_start(l);
+	for (int i = 0; i < 12; i++) {
+		gint64 id = lab_submit(l, "x", "{'window': '00:00-00:01'}");
+		assert_int_equal(lab_end(l, SIGKILL), 128 + SIGKILL);
+		lab_start(l);
+		g_autoptr(json_t) s = lab_status(l, id);
+		assert_string_equal(kx_json_str(s, "name"), "x");
+		g_usleep((gulong)g_rand_int_range(rand, 0, 20000));
+	}
+	g_autoptr(json_t) all = lab_ask(l, "{'do': 'list'}");
+	assert_int_equal(json_array_size(json_object_get(all, "submissions")), 12);
+	g_autofree char *folder = g_build_filename(l->dir, "state/submissions", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	guint n = 0;
+	while (g_dir_read_name(dir))
+		n++;
+	assert_int_equal(n, 12);
+}
+
+/* ---- a full disk, in a mount namespace of its own; exit status 77: no mounts here ---- */
+
+static bool fill(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	char zero[4096] = {0};
+	while (f && fwrite(zero, 1, sizeof(zero), f) == sizeof(zero) && fflush(f) == 0)
+		;
+	/* and the rest of the last page */
+	return f && (fclose(f), true);
+}
+
+static void full_disk_in_a_namespace(Lab *l)
+{
+	g_autofree char *disk = g_build_filename(l->dir, "state", NULL);
+	g_autofree char *filler = g_build_filename(disk, "filler", NULL);
+	assert_true(kx_mkdir(disk, NULL));
+	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", disk, "tmpfs", 0, "size=12m") != 0)
+		_exit(77);
+	lab_campaign(l, "x", "t1", "trials=3 ms=1");
+	lab_campaign(l, "y", "t1", "trials=60 ms=20");
+	lab_start(l);
+	gint64 y = lab_submit(l, "y", NULL);
+	lab_wait(l, y, "running");
+	assert_true(fill(filler));
+	/* refused, and said why */
+	g_autoptr(json_t) refused =
+		lab_ask(l, "{'do': 'submit', 'snapshot': {'campaign': '/x.yaml', 'files': "
+			   "[{'path': '/x.yaml', 'text': 'name: x'}]}}");
+	const char *code = kx_json_str(json_object_get(refused, "error"), "code");
+	if (g_strcmp0(code, "no_space") != 0)
+		_exit(10);
+	/* what is asked for is on disk or refused */
+	g_autoptr(json_t) cancel = lab_ask(l, "{'do': 'cancel', 'id': %d}", (int)y);
+	if (kx_json_bool(cancel, "ok", true) && !lab_is(l, y, "stopping") &&
+	    !lab_is(l, y, "cancelled"))
+		_exit(11);
+	g_usleep(500000);
+	g_autoptr(json_t) s = lab_status(l, y);
+	if (!kx_json_str(s, "state"))
+		_exit(12);
+	unlink(filler);
+	if (kx_json_bool(cancel, "ok", false))
+		lab_wait(l, y, "cancelled");
+	else
+		lab_wait(l, y, "done");
+	gint64 x = lab_submit(l, "x", NULL);
+	lab_wait(l, x, "done");
+	if (lab_end(l, SIGTERM) != 0)
+		_exit(13);
+	umount2(disk, MNT_DETACH);
+	_exit(0);
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+	Lab *l = *state;
+	pid_t child = fork();
+	if (child == 0)
+		full_disk_in_a_namespace(l);
+	int status = -1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, lab_setup, lab_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(kill_anything),
+		TEST(what_is_acknowledged_is_there),
+		TEST(a_full_disk_loses_nothing),
+	};
+	return cmocka_run_group_tests_name("daemon kill", tests, NULL, NULL);
+}
