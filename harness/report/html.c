@@ -101,6 +101,7 @@ static char *render(const json_t *doc, bool colour)
 	put_header(out, doc);
 	report_html_sure(out, doc);
 	report_html_survey(out, doc);
+	report_html_timeline(out, doc);
 	report_html_faults(out, doc);
 	report_html_variants(out, doc);
 	report_html_belief(out, doc);

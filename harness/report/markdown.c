@@ -4,8 +4,11 @@
 
 #include <string.h>
 
+#include "timeline/timeline.h"
+
 #define LOG_LINES 40
 #define VARIANTS_MAX 40
+#define TIMELINE_LINES 48
 
 static void words(GString *out, const char *s)
 {
@@ -189,6 +192,24 @@ static void put_log(GString *out, const json_t *doc)
 	g_string_append(out, "```\n");
 }
 
+/* Indented code, like the commands below. */
+static void put_timeline(GString *out, const json_t *doc)
+{
+	const json_t *compared = report_at(doc, "timeline.document");
+	if (!json_array_size(json_object_get(compared, "boots")))
+		return;
+	g_string_append(out, "\n## What moved\n\n");
+	report_put_md(out, report_str(doc, "timeline.sentence"), REPORT_TEXT_MAX);
+	g_string_append(out, "\n\n");
+	g_autofree char *text = timeline_table(compared);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", TIMELINE_LINES + 1);
+	for (size_t i = 0; i < TIMELINE_LINES && lines[i] && *lines[i]; i++) {
+		g_string_append(out, "    ");
+		report_put_plain(out, lines[i], REPORT_LINE_MAX);
+		g_string_append_c(out, '\n');
+	}
+}
+
 static void put_hypotheses(GString *out, const json_t *doc)
 {
 	const json_t *hypotheses = json_object_get(doc, "hypotheses");
@@ -246,6 +267,7 @@ static char *render(const json_t *doc, bool colour)
 	put_head(out, doc);
 	put_evidence(out, doc);
 	put_survey(out, doc);
+	put_timeline(out, doc);
 	put_log(out, doc);
 	put_variants(out, doc);
 	put_hypotheses(out, doc);

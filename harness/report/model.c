@@ -253,6 +253,9 @@ json_t *model_document(const Model *m)
 	json_object_set_new(doc, "conflicts", model_conflicts(m));
 	json_object_set_new(doc, "trials", model_trials(m));
 	json_object_set_new(doc, "faults", model_faults(m));
+	json_t *timeline = model_timeline(m);
+	if (timeline)
+		json_object_set_new(doc, "timeline", timeline);
 	json_object_set_new(doc, "time", times(m));
 	json_object_set_new(doc, "environment", model_environment(m));
 	json_object_set_new(doc, "events", events(m));

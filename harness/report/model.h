@@ -40,6 +40,7 @@ json_t *model_history(const Model *m);	   /* belief.c */
 json_t *model_rates(const Model *m);	   /* belief.c; NULL: nothing was observed */
 json_t *model_candidates(const Model *m);  /* belief.c */
 json_t *model_faults(const Model *m);	   /* evidence.c */
+json_t *model_timeline(const Model *m);	   /* timeline.c; NULL: nothing to compare */
 json_t *model_repeat(const Model *m);	   /* repeat.c */
 json_t *model_environment(const Model *m); /* repeat.c */
 /* "COMMAND ARGUMENT", the argument quoted for the shell where it must be (repeat.c). */

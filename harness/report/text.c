@@ -286,6 +286,21 @@ static void put_survey(Text *t, const json_t *doc)
 		put_para(t, json_string_value(sentence), 2, REPORT_TEXT_MAX);
 }
 
+/* ---- what moved ---- */
+
+static void put_timeline(Text *t, const json_t *doc)
+{
+	if (!*report_str(doc, "timeline.sentence"))
+		return;
+	put_heading(t, "What moved");
+	put_para(t, report_str(doc, "timeline.sentence"), 2, REPORT_TEXT_MAX);
+	g_autofree char *trials = g_strdup_printf("By the logs of trials %.0f and %.0f: kexsect "
+						  "timeline with their folders shows them.",
+						  report_num(doc, "timeline.first", 0),
+						  report_num(doc, "timeline.second", 0));
+	put_para(t, trials, 2, REPORT_TEXT_MAX);
+}
+
 /* ---- the log, the time, the commands ---- */
 
 /* "[    0.218480] text"; a fault is never cut. */
@@ -399,6 +414,7 @@ static char *render(const json_t *doc, bool colour)
 	put_head(&t, doc);
 	put_evidence(&t, doc);
 	put_survey(&t, doc);
+	put_timeline(&t, doc);
 	put_hypotheses(&t, doc);
 	put_variants(&t, doc);
 	put_log(&t, doc);
