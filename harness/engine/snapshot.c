@@ -39,13 +39,24 @@ static json_t *snapshot_targets(const Campaign *c)
 	return out;
 }
 
+static json_t *snapshot_parts(const OracleConfig *o)
+{
+	json_t *out = json_array();
+	for (unsigned i = 0; i < o->parts_count; i++)
+		json_array_append_new(out,
+				      json_pack("{s:o, s:o}", "name", optional(o->parts[i].name),
+						"at", optional(o->parts[i].at)));
+	return out;
+}
+
 static json_t *snapshot_oracle(const OracleConfig *o)
 {
-	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "name", optional(o->name),
+	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o}", "name", optional(o->name),
 			 "title", optional(o->title), "file", optional(o->path), "window", "from",
 			 optional(o->window_from), "to", optional(o->window_to), "devices",
 			 list(o->devices, o->devices_count), "addresses",
-			 list(o->address_texts, o->address_texts_count));
+			 list(o->address_texts, o->address_texts_count), "parts",
+			 snapshot_parts(o));
 }
 
 static json_t *snapshot_versions(const Campaign *c)

@@ -18,8 +18,8 @@ void report_html_timeline(GString *out, const json_t *doc)
 	g_string_append(out, picture);
 	g_string_append_printf(
 		out,
-		"<figcaption>Trials %.0f and %.0f, by the kernel's clock. The window "
-		"is shaded; refused DMA is a tick on the line.</figcaption>\n"
+		"<p class=\"source\">Trials %.0f and %.0f, by the kernel's clock. The window "
+		"is shaded; refused DMA is a tick on the line.</p>\n"
 		"</figure>\n</section>\n",
 		report_num(timeline, "first", 0), report_num(timeline, "second", 0));
 }
