@@ -8,6 +8,10 @@
 #include "campaign/campaign-internal.h"
 
 static const cyaml_strval_t effects[] = {{"cures", EFFECT_CURES}, {"causes", EFFECT_CAUSES}};
+static const cyaml_strval_t measures[] = {
+	{"faults", MEASURE_FAULTS}, {"window", MEASURE_WINDOW}, {"blocked", MEASURE_BLOCKED}};
+static const cyaml_strval_t of_effects[] = {{"trials", EFFECTS_OF_TRIALS},
+					    {"boots", EFFECTS_BOOTS}};
 static const cyaml_strval_t modes[] = {{"kexec", BOOT_KEXEC}, {"cold", BOOT_COLD}};
 
 #define NEEDED_STRING(key, member)                                                                 \
@@ -56,6 +60,19 @@ static const cyaml_schema_field_t history_fields[] = {
 	STRING_OF(CampaignHistory, "to", to),
 	KX_YAML_BOOL("first_parent", CYAML_FLAG_OPTIONAL, CampaignHistory, first_parent),
 	STRING_OF(CampaignHistory, "series", series_name),
+	CYAML_FIELD_END,
+};
+static const cyaml_strval_t scrambles[] = {{"nothing", SCRAMBLE_NOTHING},
+					   {"levels", SCRAMBLE_LEVELS}};
+static const cyaml_schema_field_t order_fields[] = {
+	STRING_OF(CampaignOrder, "good_from", good_from),
+	STRING_OF(CampaignOrder, "bad_from", bad_from),
+	LIST_OF(CampaignOrder, "good", good),
+	LIST_OF(CampaignOrder, "bad", bad),
+	CYAML_FIELD_ENUM("scramble", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, CampaignOrder,
+			 scramble, scrambles, G_N_ELEMENTS(scrambles)),
+	LIST_OF(CampaignOrder, "keep", keep),
+	CYAML_FIELD_UINT("seed", CYAML_FLAG_OPTIONAL, CampaignOrder, seed),
 	CYAML_FIELD_END,
 };
 static const cyaml_strval_t survey_after[] = {{"verdict", SURVEY_AFTER_VERDICT}};
@@ -117,6 +134,8 @@ static const cyaml_schema_field_t campaign_fields[] = {
 				config, config_fields),
 	CYAML_FIELD_MAPPING_PTR("history", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
 				history, history_fields),
+	CYAML_FIELD_MAPPING_PTR("order", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign, order,
+				order_fields),
 	CYAML_FIELD_SEQUENCE("relations", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
 			     relations, &relation_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_MAPPING_PTR("survey", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
@@ -125,6 +144,10 @@ static const cyaml_schema_field_t campaign_fields[] = {
 			     versions, &version_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_ENUM("effect", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, Campaign, effect,
 			 effects, G_N_ELEMENTS(effects)),
+	CYAML_FIELD_ENUM("measure", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, Campaign, measure,
+			 measures, G_N_ELEMENTS(measures)),
+	CYAML_FIELD_ENUM("effects", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, Campaign, effects,
+			 of_effects, G_N_ELEMENTS(of_effects)),
 	CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER, Campaign, target_names,
 			     &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
 	/* nested in the file, flat in the struct: its fields count from the struct's start */
@@ -258,7 +281,8 @@ Campaign *campaign_load(const char *name_or_path, GError **error)
 	    !load_parts(c, error) ||
 	    !campaign_lookup_list(c->path, "fragments", c->fragments, c->fragments_count,
 				  "kernels/fragments", ".config", error) ||
-	    !campaign_check_versions(c, error) || !campaign_check_survey(c, error) ||
+	    !campaign_check_versions(c, error) || !campaign_check_order(c, error) ||
+	    !campaign_check_survey(c, error) ||
 	    !campaign_list_candidates(c, error) || !campaign_compute_digest(c, error))
 		return NULL;
 	return g_steal_pointer(&c);

@@ -173,6 +173,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OracleConfig, oracle_config_free)
 /* ---- configs/campaigns/NAME.yaml ---- */
 
 typedef enum { EFFECT_CURES, EFFECT_CAUSES } CampaignEffect;
+/* By which the candidates' effects are ranked. */
+typedef enum { MEASURE_FAULTS, MEASURE_WINDOW, MEASURE_BLOCKED } CampaignMeasure;
+/* What is booted for the effects alone, after the verdict. */
+typedef enum { EFFECTS_OF_TRIALS, EFFECTS_BOOTS } CampaignEffects;
 typedef enum { BOOT_KEXEC, BOOT_COLD } BootMode;
 
 /* One change that may matter. */
@@ -284,6 +288,21 @@ typedef struct {
 	unsigned builds; /* default 200 */
 } CampaignBudget;
 
+/* Key `order`: an order of the kernel's initcalls that is good and one that is bad; docs/init-order.md.
+ * A move: "FN=LEVEL[:before FN2|:after FN2|:first|:last]". */
+typedef enum { SCRAMBLE_NOTHING, SCRAMBLE_LEVELS } CampaignScramble;
+typedef struct {
+	char *good_from, *bad_from; /* a vmlinux, bzImage or boot log: its order; NULL: good the
+				       kernel's own, bad the good one. After loading: absolute */
+	char **good, **bad;	    /* moves in these, last */
+	unsigned good_count, bad_count;
+	CampaignScramble scramble; /* levels: the bad order shuffled within each level, before its
+				      moves */
+	char **keep; /* functions that stay where they are in the shuffle */
+	unsigned keep_count;
+	uint64_t seed; /* of the shuffle; default 1 */
+} CampaignOrder;
+
 typedef struct {
 	char *name, *title, *question;
 	char *base_name, *series_name, *oracle_name; /* keys base, series, oracle: names or paths;
@@ -299,14 +318,17 @@ typedef struct {
 	unsigned parameters_count;
 	CampaignConfig *config;	  /* NULL: no such key */
 	CampaignHistory *history; /* NULL: no such key; else there is no other kind */
+	CampaignOrder *order;	  /* likewise; it has no candidates */
 	CampaignRelation *relations;
 	unsigned relations_count;
 	CampaignSurvey *survey; /* NULL: only a search */
 	/* In place of all suspects, with a survey; the campaign's base is the launcher then. */
 	CampaignVersion *versions;
 	unsigned versions_count;
-	CampaignEffect effect; /* key `effect`: cures (default) or causes */
-	char **target_names;   /* key `targets` */
+	CampaignMeasure measure;
+	CampaignEffects effects; /* boots: `survey` is filled with what is missing */
+	CampaignEffect effect;	 /* key `effect`: cures (default) or causes */
+	char **target_names;	 /* key `targets` */
 	unsigned target_names_count;
 	char *cmdline; /* key boot.cmdline: kernel parameters of every variant, after the target's
 			*/

@@ -41,8 +41,32 @@ static bool check_plan(Campaign *c, GError **error)
 	return true;
 }
 
+/* Key `effects: boots`: a survey of one boot each, which only says something where one boot
+ * measures exactly. */
+static bool plan_effects(Campaign *c, GError **error)
+{
+	if (c->effects != EFFECTS_BOOTS)
+		return true;
+	if (c->survey || c->versions_count || c->history)
+		return campaign_error(error, c->path, "effects",
+				      "boots: cannot go with a survey, versions or a history; a "
+				      "survey has the boots that it says");
+	for (unsigned i = 0; i < c->target_names_count; i++)
+		if (c->targets[i]->vm.determinism != DETERMINISM_ICOUNT)
+			return campaign_error(error, c->path, "effects",
+					      "boots: needs a target of which one boot says it "
+					      "all (vm.determinism: icount); %s is none",
+					      c->targets[i]->name);
+	c->survey = g_new0(CampaignSurvey, 1);
+	c->survey->boots = 1;
+	c->survey->after = SURVEY_AFTER_VERDICT;
+	return true;
+}
+
 bool campaign_check_survey(Campaign *c, GError **error)
 {
+	if (!plan_effects(c, error))
+		return false;
 	if (!c->survey && c->versions_count)
 		c->survey = g_new0(CampaignSurvey, 1);
 	if (!c->survey)
@@ -167,6 +191,19 @@ static bool add_versions(Campaign *c, GError **error)
 	return true;
 }
 
+/* Each candidate alone, and what is compared with it: what it needs, without it. */
+static bool add_pairs(Campaign *c, GError **error)
+{
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		uint64_t with = campaign_closure(c, i);
+		if (!conflicts(c, with) &&
+		    (!add(c, "effects", with & ~BIT(i), error) || !add(c, "effects", with, error)))
+			return false;
+	}
+	qsort(c->survey->variants, c->survey->variants_count, sizeof(uint64_t), by_size);
+	return true;
+}
+
 bool campaign_plan_survey(Campaign *c, GError **error)
 {
 	CampaignSurvey *s = c->survey;
@@ -174,6 +211,8 @@ bool campaign_plan_survey(Campaign *c, GError **error)
 		return true;
 	if (c->versions_count)
 		return add_versions(c, error);
+	if (c->effects == EFFECTS_BOOTS)
+		return add_pairs(c, error);
 	if (!add_of(c, error) ||
 	    !campaign_check_distinct(c->path, "survey.sets", s->sets, s->sets_count, error))
 		return false;

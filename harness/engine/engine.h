@@ -17,7 +17,8 @@
  *
  * Snapshot of the campaign in StoreCampaign.config:
  *   {"file", "base": {"name", "title", "recipe"}, "series", "fragments": [], "fixtures": [],
- *    "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline"}],
+ *    "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline",
+ *        "determinism": "icount", "phase_period_us"}], "measure",
  *    "oracle": {"name", "title", "file", "window": {"from", "to"}, "devices": [], "addresses": []},
  *    "cmdline", "mode", "confidence", "seed", "max_culprits", "config_file" (of two .config files),
  *    "budget": {"boots", "hours", "builds"},

@@ -31,10 +31,15 @@ static json_t *snapshot_targets(const Campaign *c)
 	json_t *out = json_array();
 	for (unsigned i = 0; i < c->target_names_count; i++) {
 		const TargetConfig *t = c->targets[i];
-		json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:s, s:o}", "name",
-						     optional(t->name), "title", optional(t->title),
-						     "file", optional(t->path), "driver", "libvirt",
-						     "cmdline", optional(t->cmdline)));
+		json_t *o = json_pack("{s:o, s:o, s:o, s:s, s:o}", "name", optional(t->name),
+				      "title", optional(t->title), "file", optional(t->path),
+				      "driver", "libvirt", "cmdline", optional(t->cmdline));
+		if (t->vm.determinism == DETERMINISM_ICOUNT)
+			json_object_set_new(o, "determinism", json_string("icount"));
+		if (t->vm.phase.steps)
+			json_object_set_new(o, "phase_period_us",
+					    json_integer(t->vm.phase.period_us));
+		json_array_append_new(out, o);
 	}
 	return out;
 }
@@ -75,6 +80,12 @@ static json_t *snapshot_versions(const Campaign *c)
 	return out;
 }
 
+/* The words of the key `measure`, as in the report's effects. */
+static const char *measure_name(CampaignMeasure m)
+{
+	return m == MEASURE_WINDOW ? "window" : m == MEASURE_BLOCKED ? "blocked" : "faults";
+}
+
 json_t *engine_snapshot(const Campaign *c)
 {
 	json_t *out =
@@ -91,6 +102,7 @@ json_t *engine_snapshot(const Campaign *c)
 		"seed", (json_int_t)c->search.seed, "max_culprits", (int)c->search.max_culprits,
 		"budget", "boots", (int)c->budget.boots, "hours", c->budget.hours, "builds",
 		(int)c->budget.builds);
+	json_object_set_new(out, "measure", json_string(measure_name(c->measure)));
 	const char *from, *to;
 	if (campaign_config_pair(c, &from, &to))
 		json_object_set_new(rest, "config_file", kx_json_text(from));

@@ -17,6 +17,7 @@ void report_html_sure(GString *out, const json_t *doc);	      /* html_trials.c *
 void report_html_survey(GString *out, const json_t *doc);     /* html_survey.c */
 void report_html_variants(GString *out, const json_t *doc);   /* html_trials.c */
 void report_html_timeline(GString *out, const json_t *doc);   /* html_timeline.c */
+void report_html_measures(GString *out, const json_t *doc);   /* html_measures.c */
 void report_html_faults(GString *out, const json_t *doc);     /* html_log.c */
 void report_html_belief(GString *out, const json_t *doc);     /* html_search.c */
 void report_html_candidates(GString *out, const json_t *doc); /* html_search.c */

@@ -104,6 +104,7 @@ static char *render(const json_t *doc, bool colour)
 	report_html_timeline(out, doc);
 	report_html_faults(out, doc);
 	report_html_variants(out, doc);
+	report_html_measures(out, doc);
 	report_html_belief(out, doc);
 	report_html_candidates(out, doc);
 	report_html_conflicts(out, doc);

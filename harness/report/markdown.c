@@ -169,6 +169,36 @@ static void put_survey(GString *out, const json_t *doc)
 	}
 }
 
+static void put_measures(GString *out, const json_t *doc)
+{
+	size_t i;
+	json_t *e;
+	if (!json_object_get(doc, "measures"))
+		return;
+	if (!json_object_get(doc, "survey")) {
+		g_autoptr(GPtrArray) grid = report_measures_grid(doc);
+		g_string_append(out, "\n## How much, and where in the window\n\n");
+		put_grid(out, grid);
+	}
+	json_array_foreach (json_object_get(doc, "measures"), i, e) {
+		if (!*report_str(e, "warning"))
+			continue;
+		g_string_append(out, "\n- ");
+		report_say_set(json_object_get(e, "members"), "the base", &speech, out);
+		g_string_append_printf(out,
+				       ", %s: ", *report_str(e, "mode") == 'c' ? "cold" : "kexec");
+		words(out, report_str(e, "warning"));
+		g_string_append_c(out, '\n');
+	}
+	if (!json_object_get(doc, "effects"))
+		return;
+	g_autoptr(GPtrArray) effects = report_effects_grid(doc);
+	g_string_append(out, "\n## What each candidate does to it\n\n");
+	report_put_md(out, report_str(doc, "effects.sentence"), REPORT_TEXT_MAX);
+	g_string_append(out, ".\n\n");
+	put_grid(out, effects);
+}
+
 /* Every line of the block starts with a mark and a number, so none can end it. */
 static void put_log(GString *out, const json_t *doc)
 {
@@ -267,6 +297,7 @@ static char *render(const json_t *doc, bool colour)
 	put_head(out, doc);
 	put_evidence(out, doc);
 	put_survey(out, doc);
+	put_measures(out, doc);
 	put_timeline(out, doc);
 	put_log(out, doc);
 	put_variants(out, doc);

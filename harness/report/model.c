@@ -252,6 +252,11 @@ json_t *model_document(const Model *m)
 		json_object_set_new(doc, "survey", survey);
 	json_object_set_new(doc, "conflicts", model_conflicts(m));
 	json_object_set_new(doc, "trials", model_trials(m));
+	json_t *measures = model_measures(m), *effects = model_effects(m);
+	if (measures)
+		json_object_set_new(doc, "measures", measures);
+	if (effects)
+		json_object_set_new(doc, "effects", effects);
 	json_object_set_new(doc, "faults", model_faults(m));
 	json_t *timeline = model_timeline(m);
 	if (timeline)

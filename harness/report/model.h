@@ -39,6 +39,8 @@ json_t *model_hypotheses(const Model *m);  /* belief.c */
 json_t *model_history(const Model *m);	   /* belief.c */
 json_t *model_rates(const Model *m);	   /* belief.c; NULL: nothing was observed */
 json_t *model_candidates(const Model *m);  /* belief.c */
+json_t *model_measures(const Model *m);	   /* measures.c; NULL: nothing was measured */
+json_t *model_effects(const Model *m);	   /* measures.c; NULL: nothing to compare */
 json_t *model_faults(const Model *m);	   /* evidence.c */
 json_t *model_timeline(const Model *m);	   /* timeline.c; NULL: nothing to compare */
 json_t *model_repeat(const Model *m);	   /* repeat.c */

@@ -125,6 +125,17 @@ typedef struct {
 /* At most `max`, the last ones, as an array of ReportStep (g_array_unref). */
 GArray *report_steps(const json_t *doc, size_t max);
 
+/* ---- measures and effects (measures_words.c) ----
+ *
+ * Grids are arrays of string vectors, the first one the head (g_ptr_array_unref). */
+
+GPtrArray *report_measures_grid(const json_t *doc);
+GPtrArray *report_effects_grid(const json_t *doc);
+/* "−45 % (−60 to −21 %)", "none measurable", "not measured" of an entry of effects.candidates. */
+char *report_say_effect(const json_t *effect);
+/* The parts of the window of an entry of `measures`, on a scale that all entries share. */
+void report_svg_parts(GString *out, const json_t *doc, const json_t *entry);
+
 /* ---- outcomes (words.c) ---- */
 
 typedef struct {

@@ -223,6 +223,21 @@ static void put_variants(Text *t, const json_t *doc)
 	}
 }
 
+/* ---- what moved ---- */
+
+static void put_timeline(Text *t, const json_t *doc)
+{
+	if (!*report_str(doc, "timeline.sentence"))
+		return;
+	put_heading(t, "What moved");
+	put_para(t, report_str(doc, "timeline.sentence"), 2, REPORT_TEXT_MAX);
+	g_autofree char *trials = g_strdup_printf("By the logs of trials %.0f and %.0f: kexsect "
+						  "timeline with their folders shows them.",
+						  report_num(doc, "timeline.first", 0),
+						  report_num(doc, "timeline.second", 0));
+	put_para(t, trials, 2, REPORT_TEXT_MAX);
+}
+
 /* ---- surveys ---- */
 
 /* The widest cell of column `k`, without those that take the rest of a line. */
@@ -286,19 +301,56 @@ static void put_survey(Text *t, const json_t *doc)
 		put_para(t, json_string_value(sentence), 2, REPORT_TEXT_MAX);
 }
 
-/* ---- what moved ---- */
+/* ---- measures and effects ---- */
 
-static void put_timeline(Text *t, const json_t *doc)
+/* Too wide for a table: what each line says, one after the other. */
+static void put_records(Text *t, const GPtrArray *grid)
 {
-	if (!*report_str(doc, "timeline.sentence"))
+	char **head = grid->pdata[0];
+	for (guint i = 1; i < grid->len; i++) {
+		char **line = grid->pdata[i];
+		g_autoptr(GString) s = g_string_new(NULL);
+		for (size_t k = 1; line[k]; k++)
+			if (*line[k] && strcmp(line[k], "–") != 0)
+				g_string_append_printf(s, "%s%s: %s", s->len ? "; " : "", head[k],
+						       line[k]);
+		put_para(t, line[0], 2, REPORT_TITLE_MAX);
+		put_para(t, s->str, 4, REPORT_TEXT_MAX);
+	}
+}
+
+static void put_warnings(Text *t, const json_t *doc)
+{
+	size_t i;
+	json_t *e;
+	json_array_foreach (json_object_get(doc, "measures"), i, e) {
+		g_autoptr(GString) s = g_string_new(NULL);
+		if (!*report_str(e, "warning"))
+			continue;
+		report_say_set(json_object_get(e, "members"), "the base", &report_speech_plain, s);
+		g_string_append_printf(s, ", %s: %s", report_str(e, "mode"),
+				       report_str(e, "warning"));
+		put_para(t, s->str, 2, REPORT_TEXT_MAX);
+	}
+}
+
+/* A survey's own table has the measures already. */
+static void put_measures(Text *t, const json_t *doc)
+{
+	if (!json_object_get(doc, "measures"))
 		return;
-	put_heading(t, "What moved");
-	put_para(t, report_str(doc, "timeline.sentence"), 2, REPORT_TEXT_MAX);
-	g_autofree char *trials = g_strdup_printf("By the logs of trials %.0f and %.0f: kexsect "
-						  "timeline with their folders shows them.",
-						  report_num(doc, "timeline.first", 0),
-						  report_num(doc, "timeline.second", 0));
-	put_para(t, trials, 2, REPORT_TEXT_MAX);
+	if (!json_object_get(doc, "survey")) {
+		g_autoptr(GPtrArray) grid = report_measures_grid(doc);
+		put_heading(t, "How much, and where in the window");
+		put_records(t, grid);
+	}
+	put_warnings(t, doc);
+	if (!json_object_get(doc, "effects"))
+		return;
+	g_autoptr(GPtrArray) effects = report_effects_grid(doc);
+	put_heading(t, "What each candidate does to it");
+	put_para(t, report_str(doc, "effects.sentence"), 2, REPORT_TEXT_MAX);
+	put_records(t, effects);
 }
 
 /* ---- the log, the time, the commands ---- */
@@ -414,6 +466,7 @@ static char *render(const json_t *doc, bool colour)
 	put_head(&t, doc);
 	put_evidence(&t, doc);
 	put_survey(&t, doc);
+	put_measures(&t, doc);
 	put_timeline(&t, doc);
 	put_hypotheses(&t, doc);
 	put_variants(&t, doc);
