@@ -53,7 +53,7 @@ static bool read_folder(TimelineReader *r, const char *path, GError **error)
 
 Timeline *timeline_load(const char *path, const TimelineOptions *options, GError **error)
 {
-	TimelineReader *r = timeline_reader_new(options, error);
+	g_autoptr(TimelineReader) r = timeline_reader_new(options, error);
 	if (!r)
 		return NULL;
 	bool ok = g_file_test(path, G_FILE_TEST_IS_DIR) ? read_folder(r, path, error)

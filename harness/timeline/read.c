@@ -156,8 +156,10 @@ static bool set_end(const char *text, End *end, GError **error)
 	return end->name || end->regex;
 }
 
-static void reader_free(TimelineReader *r)
+void timeline_reader_free(TimelineReader *r)
 {
+	if (!r)
+		return;
 	for (guint i = 0; i < r->options.parts_count; i++)
 		fault_regex_free(r->parts[i]);
 	g_free(r->parts);
@@ -171,6 +173,19 @@ static void reader_free(TimelineReader *r)
 	g_free(r);
 }
 
+/* `r->t` is another's or gone. */
+static void start_boot(TimelineReader *r, guint boot, uint64_t lines)
+{
+	initcall_log_free(r->initcalls);
+	r->initcalls = initcall_log_new();
+	r->t = timeline_new();
+	r->t->boot = r->t->boots = boot;
+	r->t->lines = lines;
+	r->t->window_given = r->from.set || r->to.set;
+	r->last_us = r->emulator_on = -1;
+	r->marks = r->fault_events = 0;
+}
+
 TimelineReader *timeline_reader_new(const TimelineOptions *options, GError **error)
 {
 	TimelineReader *r = g_new0(TimelineReader, 1);
@@ -178,20 +193,16 @@ TimelineReader *timeline_reader_new(const TimelineOptions *options, GError **err
 		r->options = *options;
 	r->parts = g_new0(FaultRegex *, r->options.parts_count + 1);
 	r->faults = fault_parser_new(take_fault, r);
-	r->initcalls = initcall_log_new();
 	r->carry = g_string_new(NULL);
 	r->scratch = g_string_new(NULL);
-	r->t = timeline_new();
-	r->t->boot = r->t->boots = 1;
-	r->last_us = r->emulator_on = -1;
 	bool ok =
 		set_end(r->options.from, &r->from, error) && set_end(r->options.to, &r->to, error);
 	for (guint i = 0; ok && i < r->options.parts_count; i++)
 		ok = (r->parts[i] = fault_regex_new(r->options.parts[i].at, error)) != NULL;
-	r->t->window_given = r->from.set || r->to.set;
+	start_boot(r, 1, 0);
 	if (ok)
 		return r;
-	reader_free(r);
+	timeline_reader_free(r);
 	return NULL;
 }
 
@@ -218,23 +229,14 @@ static void read_banner(TimelineReader *r, const char *text, size_t len)
 /* A boot ends where the next begins. */
 static void next_boot(TimelineReader *r)
 {
+	fault_parser_flush(r->faults);
 	if (r->options.boot && r->t->boot == r->options.boot) {
-		fault_parser_flush(r->faults);
 		r->done = true;
 		return;
 	}
-	fault_parser_flush(r->faults);
-	guint boot = r->t->boot;
-	uint64_t lines = r->t->lines;
-	timeline_free(r->t);
-	initcall_log_free(r->initcalls);
-	r->t = timeline_new();
-	r->initcalls = initcall_log_new();
-	r->t->boot = r->t->boots = boot + 1;
-	r->t->lines = lines;
-	r->t->window_given = r->from.set || r->to.set;
-	r->last_us = r->emulator_on = -1;
-	r->marks = r->fault_events = 0;
+	Timeline *before = r->t;
+	start_boot(r, before->boot + 1, before->lines);
+	timeline_free(before);
 }
 
 static bool meets(const End *end, const char *mark, const char *fault_mark, const char *text,
@@ -504,11 +506,13 @@ Timeline *timeline_reader_finish(TimelineReader *r)
 {
 	if (r->carry->len)
 		read_line(r, r->carry->str, r->carry->len);
+	g_string_set_size(r->carry, 0);
 	fault_parser_finish(r->faults);
 	add_steps(r->t, r->initcalls);
 	sort(r->t);
 	place_window(r);
-	Timeline *t = g_steal_pointer(&r->t);
-	reader_free(r);
+	Timeline *t = r->t;
+	start_boot(r, 1, 0);
+	r->done = r->had_banner = false;
 	return t;
 }

@@ -86,12 +86,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timeline, timeline_free)
 /* ---- reading ---- */
 
 typedef struct TimelineReader TimelineReader;
-/* NULL with *error set when a pattern does not compile. Options are used until finish. */
+/* NULL with *error set when a pattern does not compile. What the options point to must live as long
+ * as the reader. */
 TimelineReader *timeline_reader_new(const TimelineOptions *options, GError **error);
 /* Any bytes, cut anywhere. */
 void timeline_reader_feed(TimelineReader *r, const char *bytes, size_t len);
-/* Frees the reader. Never NULL: an empty log is a timeline without events. */
+/* The end of a log; the reader can take another. Never NULL: an empty log is a timeline without
+ * events. */
 Timeline *timeline_reader_finish(TimelineReader *r);
+void timeline_reader_free(TimelineReader *r);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TimelineReader, timeline_reader_free)
 
 /* A log, plain or packed, "-" for standard input; or the evidence folder of a trial, of which the
  * console and the kernel's records are read together. */

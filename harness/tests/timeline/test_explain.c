@@ -14,7 +14,7 @@ static const TimelineOptions options = {.from = "^begin", .to = "^end"};
 
 static Timeline *read_log(const char *log)
 {
-	TimelineReader *r = timeline_reader_new(&options, NULL);
+	g_autoptr(TimelineReader) r = timeline_reader_new(&options, NULL);
 	timeline_reader_feed(r, log, strlen(log));
 	return timeline_reader_finish(r);
 }

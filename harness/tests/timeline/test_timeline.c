@@ -19,7 +19,7 @@
 static Timeline *read_log(const char *log, const TimelineOptions *options, size_t step)
 {
 	g_autoptr(GError) error = NULL;
-	TimelineReader *r = timeline_reader_new(options, &error);
+	g_autoptr(TimelineReader) r = timeline_reader_new(options, &error);
 	if (!r)
 		fail_msg("%s", error->message);
 	for (size_t at = 0, n = strlen(log); at < n; at += step)
