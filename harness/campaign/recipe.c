@@ -47,6 +47,8 @@ void recipe_free(Recipe *r)
 		return;
 	toolchain_free(r->toolchain);
 	g_clear_pointer(&r->toolchains, g_ptr_array_unref);
+	g_free(r->source_is);
+	g_free(r->compiled_by);
 	g_free(r->source.given);
 	g_free(r->source.folder);
 	g_free(r->path);

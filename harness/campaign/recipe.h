@@ -68,6 +68,8 @@ typedef struct {
 	Toolchain *toolchain;  /* NULL: the source's version decides, of these: */
 	GPtrArray *toolchains; /* const Toolchain; NULL when one is named */
 	bool toolchain_given;  /* the person named it */
+	/* for people, once somebody has looked at the source: what it is; how it is compiled */
+	char *source_is, *compiled_by;
 } Recipe;
 
 /* Loads and checks it, with what is given in place of its source and toolchain. */

@@ -16,6 +16,8 @@ static const struct option options[] = {OPTION_HELP,
 					OPTION_CACHE,
 					OPTION_JSON,
 					OPTION_NO_SANDBOX,
+					OPTION_SOURCE,
+					OPTION_TOOLCHAIN,
 					{"files", no_argument, NULL, OPT_FILES},
 					{"quick", no_argument, NULL, OPT_QUICK},
 					{"boot", optional_argument, NULL, OPT_BOOT},
@@ -99,6 +101,8 @@ static int run(int argc, char **argv)
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
 	if (!c)
 		return cmd_fail(error);
+	if (!cmd_given_is_used(c))
+		return 2;
 	if (o.files)
 		return check_files_only(c, &common);
 
@@ -130,9 +134,10 @@ const Command cmd_check = {
 		"patches\n"
 		"  --boot[=N]          also build the base and boot it N times (default 3): does "
 		"it fault as said?\n"
+		"                      (not with versions: their survey says)\n"
 		"  --results DIR       (default: $KEXSECT_RESULTS, else ./results)\n"
 		"  --cache DIR         (default: $KEXSECT_CACHE, else ~/.cache/kexsect)\n"
-		"  --json              one JSON object: ok, checks[], matrix\n"
+		"  --json              one JSON object: ok, checks[], matrix\n" HELP_SOURCES
 		"  --no-sandbox        as for run\n",
 	.run = run,
 };

@@ -3,7 +3,8 @@
 #include "job/boot.h"
 #include "job/build.h"
 
-static const struct option options[] = {OPTION_HELP, OPTION_VERBOSE, {0}};
+static const struct option options[] = {
+	OPTION_HELP, OPTION_VERBOSE, OPTION_SOURCE, OPTION_TOOLCHAIN, {0}};
 
 static const struct {
 	const char *name;
@@ -31,6 +32,7 @@ const Command cmd_job = {
 	.summary = "Do one unit of work by hand: FILE is its JSON request",
 	.help = "Prints one JSON object per line; docs/jobs.md describes requests and lines. Each "
 		"trial's evidence\n"
-		"folder holds the request that makes it again: kexsect job boot …/request.json\n",
+		"folder holds the request that makes it again: kexsect job boot "
+		"…/request.json\n\n" HELP_SOURCES,
 	.run = run,
 };

@@ -17,6 +17,8 @@ static const struct option options[] = {OPTION_HELP,
 					OPTION_CACHE,
 					OPTION_JSON,
 					OPTION_NO_SANDBOX,
+					OPTION_SOURCE,
+					OPTION_TOOLCHAIN,
 					{"variant", required_argument, NULL, OPT_VARIANT},
 					{"steps", required_argument, NULL, OPT_STEPS},
 					{"period", required_argument, NULL, OPT_PERIOD},
@@ -142,6 +144,8 @@ static int run_phases(const char *name, const CommonOptions *common, Own *o)
 {
 	GError *error = NULL;
 	g_autoptr(Campaign) c = campaign_load(name, &error);
+	if (c && !cmd_given_is_used(c))
+		return 2;
 	Phases *p = &o->phases;
 	p->cache = common->cache;
 	p->program = "/proc/self/exe";
@@ -192,7 +196,7 @@ const Command cmd_phase = {
 		"  --mode kexec|cold   (default: the campaign's)\n"
 		"  --keep DIR          keep the evidence of the boots there\n"
 		"  --cache DIR         (default: $KEXSECT_CACHE, else ~/.cache/kexsect)\n"
-		"  --json              one JSON object: boots[], probability, exactness\n"
-		"  --no-sandbox        as for run\n",
+		"  --json              one JSON object: boots[], probability, "
+		"exactness\n" HELP_SOURCES "  --no-sandbox        as for run\n",
 	.run = run,
 };

@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "engine/engine.h"
 #include "job/expand.h"
+#include "job/versions.h"
 #include "simulate/measured.h"
 #include "simulate/plan.h"
 
@@ -32,6 +33,8 @@ static const struct option options[] = {
 	OPTION_CACHE,
 	OPTION_JSON,
 	OPTION_NO_SANDBOX,
+	OPTION_SOURCE,
+	OPTION_TOOLCHAIN,
 	{"q", required_argument, NULL, OPT_Q},
 	{"targets", required_argument, NULL, OPT_TARGETS},
 	{"draws", required_argument, NULL, OPT_DRAWS},
@@ -249,8 +252,11 @@ static void print_basis(const Campaign *c, const SimPlan *p, const SimMeasured *
 {
 	g_autofree char *clean = span(p->clean_build_s), *night = span(p->seconds);
 	bool asked = !isnan(a->boot_s) || !isnan(a->build_s) || !isnan(a->clean_build_s);
-	printf("%s: %u candidates, a verdict at %g\n", c->name, p->problem->n,
-	       p->problem->confidence);
+	if (campaign_searches(c))
+		printf("%s: %u candidates, a verdict at %g\n", c->name, p->problem->n,
+		       p->problem->confidence);
+	else
+		printf("%s: nothing is searched\n", c->name);
 	printf("A boot %.1f s, a build %.1f s, a build from nothing %s, another kernel %.1f s: ",
 	       p->boot_s, p->build_s, clean, p->switch_s);
 	if (m->trials || m->builds)
@@ -323,6 +329,48 @@ static bool print_json(const Campaign *c, const SimPlan *p, const SimMeasured *m
 	return kx_json_line(all);
 }
 
+/* ---- a survey: nothing about it is uncertain but how long things take ---- */
+
+/* Without versions whose source is not there. */
+static unsigned survey_variants(const Campaign *c)
+{
+	unsigned n = c->survey->variants_count;
+	for (unsigned i = 0; i < c->versions_count; i++)
+		n -= c->versions[i].missing != NULL;
+	return n;
+}
+
+static unsigned survey_boots(const Campaign *c)
+{
+	return survey_variants(c) * c->survey->modes_count * c->survey->boots;
+}
+
+/* Each version is compiled from nothing. */
+static double survey_seconds(const Campaign *c, const SimPlan *p)
+{
+	unsigned n = survey_variants(c);
+	double build = c->versions_count ? p->clean_build_s : p->build_s;
+	return p->start_s + survey_boots(c) * p->boot_s + n * (build + 2 * p->switch_s);
+}
+
+static void print_survey(const Campaign *c, const SimPlan *p)
+{
+	g_autofree char *time = span(survey_seconds(c, p));
+	printf("The table: %u variants in %u modes, %u boots of each: %u boots, at most %u builds, "
+	       "about %s%s\n\n",
+	       c->survey->variants_count, c->survey->modes_count, c->survey->boots, survey_boots(c),
+	       c->survey->variants_count, time,
+	       campaign_searches(c) ? ", less what the search boots anyway" : "");
+}
+
+static bool survey_json(const Campaign *c, const SimPlan *p)
+{
+	g_autoptr(json_t) all = json_pack("{s:s, s:i, s:i, s:f}", "campaign", c->name, "variants",
+					  (int)survey_variants(c), "boots", (int)survey_boots(c),
+					  "seconds", survey_seconds(c, p));
+	return kx_json_line(all);
+}
+
 static int plan(const Campaign *c, Asked *a, const CommonOptions *common)
 {
 	GError *error = NULL;
@@ -344,6 +392,10 @@ static int plan(const Campaign *c, Asked *a, const CommonOptions *common)
 	fill_rates(a, &m);
 	if (!common->json)
 		print_basis(c, &p, &m, a);
+	if (c->survey && !common->json)
+		print_survey(c, &p);
+	if (!campaign_searches(c))
+		return common->json && !survey_json(c, &p);
 	bool all = forecast(a, &p, rows, &error);
 	if (common->json ? !print_json(c, &p, &m, rows) : (print_text(rows), false))
 		return 1;
@@ -375,8 +427,11 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_plan, "at most 16 targets and 1000000 draws");
 	GError *error = NULL;
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
+	if (c && !cmd_given_is_used(c))
+		return 2;
 	kx_catch_signals();
-	bool known = c && expand_campaign(c, common.cache, common.sandbox, on_expand, NULL, &error);
+	bool known = c && versions_prepare(c, common.cache, true, on_expand, NULL, &error) &&
+		     expand_campaign(c, common.cache, common.sandbox, on_expand, NULL, &error);
 	if (c && isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	if (!known)
@@ -400,7 +455,7 @@ const Command cmd_plan = {
 		"                      seconds; default: medians of earlier runs, else assumed\n"
 		"  --cache DIR         sources and kernels, for histories and weights by path "
 		"(default:\n"
-		"                      $KEXSECT_CACHE, else ~/.cache/kexsect)\n"
+		"                      $KEXSECT_CACHE, else ~/.cache/kexsect)\n" HELP_SOURCES
 		"  --no-sandbox        as for run\n"
 		"  --results DIR       where the earlier runs are (default: $KEXSECT_RESULTS, else "
 		"./results)\n"

@@ -7,6 +7,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "campaign/campaign.h"
+
 typedef struct {
 	const char *name, *arguments, *summary; /* for the list of commands */
 	const char *help; /* what --help prints after the usage line: the options */
@@ -20,7 +22,15 @@ extern const Command cmd_init, cmd_check, cmd_plan, cmd_run, cmd_report, cmd_sca
 
 /* Options that several commands share. `getopt_long` values above 255, so that they have no letter.
  */
-enum { OPT_RESULTS = 256, OPT_CACHE, OPT_JSON, OPT_NO_SANDBOX, OPT_COMMAND };
+enum {
+	OPT_RESULTS = 256,
+	OPT_CACHE,
+	OPT_JSON,
+	OPT_NO_SANDBOX,
+	OPT_SOURCE,
+	OPT_TOOLCHAIN,
+	OPT_COMMAND
+};
 #define OPTION_HELP                                                                                \
 	{                                                                                          \
 		"help", no_argument, NULL, 'h'                                                     \
@@ -46,6 +56,24 @@ enum { OPT_RESULTS = 256, OPT_CACHE, OPT_JSON, OPT_NO_SANDBOX, OPT_COMMAND };
 		"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX                                    \
 	}
 
+/* Both may be repeated; they reach the jobs by the environment (campaign/recipe.h). */
+#define OPTION_SOURCE                                                                              \
+	{                                                                                          \
+		"source", required_argument, NULL, OPT_SOURCE                                      \
+	}
+#define OPTION_TOOLCHAIN                                                                           \
+	{                                                                                          \
+		"toolchain", required_argument, NULL, OPT_TOOLCHAIN                                \
+	}
+#define HELP_SOURCES                                                                               \
+	"  --source NAME=PATH  take the source of recipe NAME from PATH: a git repository "        \
+	"(PATH@REVISION), an\n"                                                                    \
+	"                      unpacked folder or an archive; may be repeated (also: "             \
+	"$KEXSECT_SOURCES)\n"                                                                      \
+	"  --toolchain [NAME=]PROFILE\n"                                                           \
+	"                      compile (the kernels of recipe NAME) with this profile of "         \
+	"kernels/toolchains/\n"
+
 /* What they set; the defaults are filled in by cmd_parse. */
 typedef struct {
 	char *results; /* absolute; $KEXSECT_RESULTS, else ./results */
@@ -63,6 +91,9 @@ int cmd_parse(const Command *command, int argc, char **argv, const struct option
 	      bool (*own)(int option, const char *value, gpointer user), gpointer user,
 	      CommonOptions *common, int min_args, int max_args);
 
+/* Whether each --source and --toolchain was for a recipe that was loaded; else says which one was
+ * not. */
+bool cmd_given_is_used(const Campaign *c);
 /* Prints "kexsect: MESSAGE" and frees the error. Returns 1. */
 int cmd_fail(GError *error);
 /* Wrong usage: prints the text and where the help is. Returns 2. */

@@ -59,6 +59,25 @@ void common_options_clear(CommonOptions *c)
 	g_free(c->cache);
 }
 
+bool cmd_given_is_used(const Campaign *c)
+{
+	g_autofree char *entry = recipe_given_unused();
+	if (entry)
+		g_printerr("kexsect: %s: %s uses no recipe of that name; its base is %s\n", entry,
+			   c->name, c->base->name);
+	return !entry;
+}
+
+/* False, and says why, when it makes no sense. */
+static bool give(int option, const char *value)
+{
+	g_autoptr(GError) error = NULL;
+	if (recipe_give(option == OPT_SOURCE ? RECIPE_SOURCES : RECIPE_TOOLCHAINS, value, &error))
+		return true;
+	g_printerr("kexsect: %s\n", error->message);
+	return false;
+}
+
 static bool take_common(CommonOptions *c, int option, const char *value)
 {
 	switch (option) {
@@ -76,6 +95,9 @@ static bool take_common(CommonOptions *c, int option, const char *value)
 	case OPT_NO_SANDBOX:
 		c->sandbox = false;
 		return true;
+	case OPT_SOURCE:
+	case OPT_TOOLCHAIN:
+		return give(option, value);
 	case 'v':
 		c->verbose = true;
 		return true;

@@ -133,6 +133,14 @@ static void set_text(json_t *o, const char *name, const char *value)
 		json_object_set_new(o, name, kx_json_text(value));
 }
 
+static void set_recipe(json_t *o, const Recipe *r)
+{
+	g_autofree char *source = g_strconcat("source of ", r->name, NULL);
+	g_autofree char *compiled = g_strconcat("toolchain of ", r->name, NULL);
+	set_text(o, source, r->source_is);
+	set_text(o, compiled, r->compiled_by);
+}
+
 bool engine_record_environment(Engine *e, const char *machine, GError **error)
 {
 	if (machine ? g_strcmp0(machine, e->machine) == 0 : e->machine != NULL)
@@ -154,5 +162,8 @@ bool engine_record_environment(Engine *e, const char *machine, GError **error)
 	}
 	set_text(now, "host processor", cpu);
 	set_text(now, "host processors", processors);
+	set_recipe(now, e->campaign->base);
+	for (unsigned i = 0; i < e->campaign->versions_count; i++)
+		set_recipe(now, e->campaign->versions[i].base);
 	return store_set_document(e->store, e->run->id, "environment", now, error);
 }

@@ -114,11 +114,39 @@ static bool weigh_patches(const Campaign *c, GError **error)
 	return true;
 }
 
+/* ---- what is compiled, and by what ---- */
+
+static bool pin_recipe(Expand *x, Recipe *r, GError **error)
+{
+	g_auto(KernelSourceInfo) i = {0};
+	if (recipe_is_fixed(r))
+		return true;
+	if (!kernel_source_info(x->cache, r, on_step, x, &i, error) ||
+	    !campaign_pin(x->campaign, r, i.tree, i.toolchain, error))
+		return false;
+	r->source_is = kernel_source_text(&i, r);
+	r->compiled_by = kernel_toolchain_text(&i);
+	return true;
+}
+
+static bool pin(Expand *x, GError **error)
+{
+	Campaign *c = x->campaign;
+	if (!pin_recipe(x, c->base, error))
+		return false;
+	for (unsigned i = 0; i < c->versions_count; i++)
+		if (!c->versions[i].missing && !pin_recipe(x, c->versions[i].base, error))
+			return false;
+	return true;
+}
+
 bool expand_campaign(Campaign *c, const char *cache, bool sandbox, ExpandStepFunc step,
 		     gpointer user, GError **error)
 {
 	Expand x = {c, cache, sandbox, step, user};
 	const char *from, *to;
+	if (!pin(&x, error))
+		return false;
 	if (c->history && !add_history(&x, error))
 		return false;
 	if (campaign_config_pair(c, &from, &to) && !add_options(&x, from, to, error))

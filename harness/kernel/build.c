@@ -198,6 +198,10 @@ static json_t *describe(const Build *x)
 			      "recipe", q->recipe->path, "source", x->source->digest, "fixtures",
 			      kx_json_from_strv(q->fixtures), "candidates",
 			      kx_json_from_strv(q->candidates));
+	json_object_set_new(m, "source_tree", json_string(x->source->imported));
+	json_object_set_new(m, "toolchain", json_string(x->source->toolchain->name));
+	json_object_set_new(m, "corrections",
+			    kx_json_from_strv((const char *const *)x->source->corrected));
 	json_object_set_new(m, "series", q->series ? json_string(q->series->path) : json_null());
 	if (q->commit)
 		json_object_set_new(m, "commit", json_string(q->commit));

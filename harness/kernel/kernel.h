@@ -95,6 +95,10 @@ typedef struct {
 } KernelSourceInfo;
 void kernel_source_info_clear(KernelSourceInfo *i);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KernelSourceInfo, kernel_source_info_clear)
+/* "3.6.0, tree 0ae7…, from PATH"; "gcc-on-3.x (for Linux 3.0 …): gcc …, corrected by …". The caller
+ * frees them. */
+char *kernel_source_text(const KernelSourceInfo *i, const Recipe *r);
+char *kernel_toolchain_text(const KernelSourceInfo *i);
 /* Prepares the source, as kernel_prepare_source(), and looks at it. */
 bool kernel_source_info(const char *cache, const Recipe *recipe, KernelStepFunc step, gpointer user,
 			KernelSourceInfo *ret, GError **error);

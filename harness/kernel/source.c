@@ -313,6 +313,26 @@ bool kernel_source_info(const char *cache, const Recipe *recipe, KernelStepFunc 
 	return true;
 }
 
+char *kernel_source_text(const KernelSourceInfo *i, const Recipe *r)
+{
+	const char *known = !r->source.trees_count ? ""
+			    : i->known		   ? " (known)"
+						   : " (not one that the recipe was measured with)";
+	g_autofree char *digest = strstr(i->origin, i->digest) || g_str_equal(i->digest, i->tree)
+					  ? g_strdup("")
+					  : g_strdup_printf(", digest %s", i->digest);
+	return g_strdup_printf("%s%stree %s%s%s, from %s", i->version ? i->version : "",
+			       i->version ? ", " : "", i->tree, known, digest, i->origin);
+}
+
+char *kernel_toolchain_text(const KernelSourceInfo *i)
+{
+	g_autofree char *list =
+		i->corrections && i->corrections[0] ? g_strjoinv(", ", i->corrections) : NULL;
+	return g_strdup_printf("%s (%s): %s%s%s", i->toolchain->name, i->why, i->compiler,
+			       list ? "; the tree is corrected by " : "", list ? list : "");
+}
+
 bool kernel_prepare_source(const char *cache, const Recipe *recipe, KernelStepFunc step,
 			   gpointer user, GError **error)
 {
