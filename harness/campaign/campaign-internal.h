@@ -78,6 +78,8 @@ bool campaign_check_fixtures(const char *path, const char *key, const Series *s,
 /* versions.c: loads what the versions name, and checks it. */
 bool campaign_check_versions(Campaign *c, GError **error);
 void campaign_version_clear(CampaignVersion *v);
+/* order.c */
+bool campaign_check_order(Campaign *c, GError **error);
 /* survey.c: defaults and numbers; then, when all candidates are known, the variants. */
 bool campaign_check_survey(Campaign *c, GError **error);
 bool campaign_plan_survey(Campaign *c, GError **error);

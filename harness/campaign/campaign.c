@@ -282,8 +282,8 @@ Campaign *campaign_load(const char *name_or_path, GError **error)
 	    !campaign_lookup_list(c->path, "fragments", c->fragments, c->fragments_count,
 				  "kernels/fragments", ".config", error) ||
 	    !campaign_check_versions(c, error) || !campaign_check_order(c, error) ||
-	    !campaign_check_survey(c, error) ||
-	    !campaign_list_candidates(c, error) || !campaign_compute_digest(c, error))
+	    !campaign_check_survey(c, error) || !campaign_list_candidates(c, error) ||
+	    !campaign_compute_digest(c, error))
 		return NULL;
 	return g_steal_pointer(&c);
 }

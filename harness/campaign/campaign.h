@@ -288,8 +288,8 @@ typedef struct {
 	unsigned builds; /* default 200 */
 } CampaignBudget;
 
-/* Key `order`: an order of the kernel's initcalls that is good and one that is bad; docs/init-order.md.
- * A move: "FN=LEVEL[:before FN2|:after FN2|:first|:last]". */
+/* Key `order`: an order of the kernel's initcalls that is good and one that is bad;
+ * docs/init-order.md. A move: "FN=LEVEL[:before FN2|:after FN2|:first|:last]". */
 typedef enum { SCRAMBLE_NOTHING, SCRAMBLE_LEVELS } CampaignScramble;
 typedef struct {
 	char *good_from, *bad_from; /* a vmlinux, bzImage or boot log: its order; NULL: good the
@@ -298,7 +298,7 @@ typedef struct {
 	unsigned good_count, bad_count;
 	CampaignScramble scramble; /* levels: the bad order shuffled within each level, before its
 				      moves */
-	char **keep; /* functions that stay where they are in the shuffle */
+	char **keep;		   /* functions that stay where they are in the shuffle */
 	unsigned keep_count;
 	uint64_t seed; /* of the shuffle; default 1 */
 } CampaignOrder;

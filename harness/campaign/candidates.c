@@ -274,14 +274,18 @@ bool campaign_list_candidates(Campaign *c, GError **error)
 {
 	if (c->versions_count)
 		return add_all_versions(c, error);
+	if (c->order) /* what is not fixed is not suspected either */
+		return campaign_check_fixtures(c->path, "fixtures", c->series, c->fixtures,
+					       c->fixtures_count, error);
 	if (!check_history(c, error) || !campaign_check_patches(c, error) ||
 	    !add_patches(c, error) || !add_parameters(c, error) || !add_config(c, error) ||
 	    !check_count(c, error))
 		return false;
 	if (!c->candidates_count && !campaign_needs_source(c))
-		return campaign_error(error, c->path, "name",
-				      "nothing is suspected: expected one of the keys candidates "
-				      "(with series), parameters, config, history, versions");
+		return campaign_error(
+			error, c->path, "name",
+			"nothing is suspected: expected one of the keys candidates "
+			"(with series), parameters, config, history, order, versions");
 	return campaign_relate(c, error) && campaign_plan_survey(c, error);
 }
 

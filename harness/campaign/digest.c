@@ -116,6 +116,17 @@ static bool add_history(GChecksum *sum, const CampaignHistory *h, GError **error
 	return true;
 }
 
+static bool add_order(GChecksum *sum, const CampaignOrder *o, GError **error)
+{
+	add_list(sum, "order.good", o->good, o->good_count);
+	add_list(sum, "order.bad", o->bad, o->bad_count);
+	add_number(sum, "order.scramble", o->scramble);
+	add_list(sum, "order.keep", o->keep, o->keep_count);
+	add_number(sum, "order.seed", o->seed);
+	return add_file(sum, "order.good_from", o->good_from, error) &&
+	       add_file(sum, "order.bad_from", o->bad_from, error);
+}
+
 /* Suspects other than patches; nothing for a campaign that has none. */
 static bool add_others(GChecksum *sum, const Campaign *c, GError **error)
 {
@@ -133,6 +144,8 @@ static bool add_others(GChecksum *sum, const Campaign *c, GError **error)
 		add_list(sum, "depends", r->depends, r->depends_count);
 		add_list(sum, "conflicts", r->conflicts, r->conflicts_count);
 	}
+	if (c->order && !add_order(sum, c->order, error))
+		return false;
 	return !c->history || add_history(sum, c->history, error);
 }
 

@@ -95,7 +95,7 @@ const CampaignVersion *campaign_version(const Campaign *c, uint64_t variant)
 
 bool campaign_is_numbered(const Campaign *c)
 {
-	return c->history || c->versions_count;
+	return c->history || c->versions_count || c->order;
 }
 
 void campaign_leave_out(Campaign *c, unsigned i, const char *why)

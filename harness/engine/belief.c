@@ -35,10 +35,19 @@ void engine_tell_leader(Engine *e, unsigned trial)
 				 engine_names_of(e, h->members), "probability", h->probability));
 }
 
+/* Names of what a hypothesis blames. */
+static json_t *members_of(const Engine *e, const SearchHypothesis *h)
+{
+	if (!e->campaign->order)
+		return engine_names_of(e, h->members);
+	g_autofree char *name = engine_order_hypothesis(e, h);
+	return h->members ? json_pack("[o]", kx_json_text(name)) : json_array();
+}
+
 static json_t *hypothesis(const Engine *e, const SearchHypothesis *h)
 {
 	return json_pack("{s:s, s:o, s:f}", "kind", search_hypothesis_name(h->kind), "members",
-			 engine_names_of(e, h->members), "probability", h->probability);
+			 members_of(e, h), "probability", h->probability);
 }
 
 static json_t *ranking(const Engine *e, const SearchHypothesis *all, guint n)
@@ -53,7 +62,7 @@ static json_t *ranking(const Engine *e, const SearchHypothesis *all, guint n)
 static json_t *marginals(Engine *e)
 {
 	json_t *out = json_array();
-	if (e->campaign->history)
+	if (campaign_is_numbered(e->campaign))
 		return out;
 	for (unsigned i = 0; i < e->campaign->candidates_count; i++)
 		json_array_append_new(out, json_real(search_marginal(e->search, i)));
@@ -94,7 +103,7 @@ static const char *verdict_kind(SearchVerdictKind kind)
 	}
 }
 
-static json_t *details(Engine *e, const SearchVerdict *v)
+json_t *engine_details(Engine *e, const SearchVerdict *v)
 {
 	const SearchRates *r = &e->rates;
 	guint n;
@@ -148,7 +157,7 @@ bool engine_conclude(Engine *e, const char *budget, GError **error)
 	out->probability = CLAMP(v.probability, 0, 1);
 	out->why = g_strdup(budget ? "budget" : search_why_name(v.why));
 	out->reason = g_steal_pointer(&reason);
-	out->details = details(e, &v);
+	out->details = engine_details(e, &v);
 	e->answered = true;
 	if (!engine_record_verdict(e, out, error))
 		return false;
@@ -160,7 +169,9 @@ void engine_tell_verdict(Engine *e, const StoreVerdict *v)
 {
 	bool either = g_strcmp0(kx_json_str(json_object_get(v->details, "leading"), "kind"),
 				"either") == 0;
-	g_autofree char *sentence = g_str_equal(v->kind, "cause")
+	const char *of_order = kx_json_str(json_object_get(v->details, "order"), "sentence");
+	g_autofree char *sentence = g_str_equal(v->kind, "cause") && of_order ? g_strdup(of_order)
+				    : g_str_equal(v->kind, "cause")
 					    ? engine_effect_sentence(e, v->members, either)
 					    : g_strdup("");
 	engine_emit(e,

@@ -84,6 +84,8 @@ bool engine_start_build(Engine *e, SearchMask mask, bool clean, bool launcher, G
 	json_object_set_new(request, "clean", json_boolean(clean));
 	json_object_set_new(request, "sandbox", json_boolean(!e->options->no_sandbox));
 	json_object_set_new(request, "cache", kx_json_text(e->options->cache));
+	if (e->campaign->order && !launcher && !engine_order_request(e, mask, request, error))
+		return false;
 	e->job.mask = launcher ? 0 : engine_compiled(e->campaign, mask);
 	e->job.clean = clean;
 	e->job.launcher = launcher;

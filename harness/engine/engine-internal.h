@@ -86,6 +86,7 @@ void engine_note(Engine *e, const char *level, const char *kind, unsigned trial,
 /* ---- where the next boots come from (plan.c) ---- */
 
 typedef struct EngineSurvey EngineSurvey; /* plan_survey.c */
+typedef struct EngineOrder EngineOrder;	  /* plan_order.c */
 
 /* A way to choose what is booted next. A new one is one file and one line in plan.c. */
 typedef struct {
@@ -115,7 +116,7 @@ typedef struct {
 	void (*progress)(const Engine *e, unsigned *ret_done, unsigned *ret_planned);
 } EnginePlan;
 
-extern const EnginePlan engine_plan_search, engine_plan_survey;
+extern const EnginePlan engine_plan_search, engine_plan_order, engine_plan_survey;
 #define ENGINE_SURVEY_PURPOSE "survey" /* StoreTrial.purpose of its boots */
 
 /* The first that the run still has to do; NULL: it is over. */
@@ -126,6 +127,15 @@ bool engine_record_verdict(Engine *e, const StoreVerdict *v, GError **error);
 /* What decides whether a finished table is still the one that is asked for. */
 json_t *engine_survey_plan(const Campaign *c);
 void engine_survey_free(EngineSurvey *s);
+
+/* Of a campaign about orders (plan_order.c): the kernel that all variants are made of. */
+#define ENGINE_AS_COMPILED G_MAXUINT64
+void engine_order_free(Engine *e);
+/* New strings. */
+char *engine_order_name(const Engine *e, SearchMask mask);
+char *engine_order_hypothesis(const Engine *e, const SearchHypothesis *h);
+/* Adds to a build request what makes that order of the kernel. */
+bool engine_order_request(Engine *e, SearchMask mask, json_t *request, GError **error);
 
 /* ---- the engine ---- */
 
@@ -146,6 +156,7 @@ struct Engine {
 	const EnginePlan *plan;
 	Search *search;	       /* NULL: not in this sitting */
 	EngineSurvey *survey;  /* NULL: not yet */
+	EngineOrder *order;    /* likewise; `search` is its own then */
 	bool answered;	       /* the search has its verdict */
 	bool tabled;	       /* the survey has its table, as far as the budget goes */
 	SearchExperiment next; /* what the present job is for; bits, p_fault NaN: not known */
@@ -265,6 +276,8 @@ char *engine_job_failure(const EngineJob *j, int status);
 bool engine_end_orphan(Engine *e, GError **error);
 
 /* belief.c */
+/* StoreVerdict.details */
+json_t *engine_details(Engine *e, const SearchVerdict *v);
 StorePosterior *engine_posterior(Engine *e, unsigned trial);
 void engine_look(Engine *e); /* refreshes e->top, e->entropy, e->rates */
 void engine_tell_leader(Engine *e, unsigned trial);

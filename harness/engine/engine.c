@@ -151,6 +151,17 @@ static bool advance(Engine *e, GError **error)
 		if (!e->launcher || !e->launcher->ok)
 			return engine_start_build(e, 0, false, true, error);
 	}
+	if (e->campaign->order) {
+		const EngineKernel *k = engine_kernel(e, ENGINE_AS_COMPILED, false, false);
+		if (!k)
+			return engine_start_build(e, ENGINE_AS_COMPILED, false, false, error);
+		if (!k->ok) {
+			g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
+				    "%s: the kernel does not build, so it has no order",
+				    e->run->slug);
+			return false;
+		}
+	}
 	if (!e->plan &&
 	    (!engine_record_environment(e, NULL, error) || !engine_begin_plan(e, error)))
 		return false;
@@ -224,6 +235,7 @@ static void clear(Engine *e)
 	g_clear_handle_id(&e->step_source, g_source_remove);
 	g_clear_handle_id(&e->cancel_source, g_source_remove);
 	g_clear_handle_id(&e->heartbeat_source, g_source_remove);
+	engine_order_free(e);
 	search_free(e->search);
 	engine_survey_free(e->survey);
 	g_free(e->machine);

@@ -39,6 +39,8 @@ char *engine_hypothesis_name(const Engine *e, const SearchHypothesis *h)
 {
 	const Campaign *c = e->campaign;
 	bool cures = c->effect == EFFECT_CURES;
+	if (c->order)
+		return engine_order_hypothesis(e, h);
 	switch (h->kind) {
 	case SEARCH_H_SET:
 		return engine_set_name(e, h->members);

@@ -3,7 +3,8 @@
 #include "engine/engine-internal.h"
 
 /* In this order. */
-static const EnginePlan *const plans[] = {&engine_plan_search, &engine_plan_survey};
+static const EnginePlan *const plans[] = {&engine_plan_search, &engine_plan_order,
+					  &engine_plan_survey};
 
 const EnginePlan *engine_plan_wanted(const Engine *e)
 {

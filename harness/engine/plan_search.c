@@ -6,7 +6,7 @@
 
 static bool wanted(const Engine *e)
 {
-	return campaign_searches(e->campaign) && !e->answered;
+	return campaign_searches(e->campaign) && !e->campaign->order && !e->answered;
 }
 
 static void observe(Engine *e, const StoreTrial *t, int outcome)

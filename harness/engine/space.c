@@ -20,6 +20,8 @@ char *engine_commit_name(const Candidate *k)
 char *engine_set_name(const Engine *e, SearchMask mask)
 {
 	const Campaign *c = e->campaign;
+	if (c->order)
+		return engine_order_name(e, mask);
 	if (campaign_is_numbered(c))
 		return mask == 0 ? g_strdup(c->history ? "the start of the range" : "the launcher")
 		       : mask <= c->candidates_count ? engine_commit_name(&c->candidates[mask - 1])
@@ -44,6 +46,10 @@ json_t *engine_names_of(const Engine *e, SearchMask mask)
 {
 	const Campaign *c = e->campaign;
 	json_t *out = json_array();
+	if (c->order && mask) {
+		g_autofree char *name = engine_order_name(e, mask);
+		json_array_append_new(out, kx_json_text(name));
+	}
 	bool numbered = campaign_is_numbered(c);
 	if (numbered && mask >= 1 && mask <= c->candidates_count)
 		json_array_append_new(out, kx_json_text(c->candidates[mask - 1].name));
@@ -131,7 +137,7 @@ json_t *engine_build_request(const Campaign *c, SearchMask mask, bool launcher)
 	json_object_set_new(request, "fixtures", list(c->fixtures, c->fixtures_count));
 	if (campaign_config_pair(c, &from, &to))
 		json_object_set_new(request, "config_file", kx_json_text(from));
-	put_candidates(c, c->history ? 0 : mask, request);
+	put_candidates(c, c->history || c->order ? 0 : mask, request);
 	if (!c->history)
 		return request;
 	if (mask)
