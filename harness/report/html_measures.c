@@ -64,6 +64,11 @@ void report_html_measures(GString *out, const json_t *doc)
 	g_string_append(out, "<p>");
 	report_put_html(out, report_str(doc, "effects.sentence"), REPORT_TEXT_MAX);
 	g_string_append(out, ".</p>\n");
+	if (*report_str(doc, "effects.warning")) {
+		g_string_append(out, "<p class=\"note\">");
+		report_html_text(out, report_str(doc, "effects.warning"));
+		g_string_append(out, ".</p>\n");
+	}
 	put_grid(out, effects, doc, NULL);
 	g_string_append(out, "</section>\n");
 }

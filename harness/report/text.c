@@ -350,6 +350,8 @@ static void put_measures(Text *t, const json_t *doc)
 	g_autoptr(GPtrArray) effects = report_effects_grid(doc);
 	put_heading(t, "What each candidate does to it");
 	put_para(t, report_str(doc, "effects.sentence"), 2, REPORT_TEXT_MAX);
+	if (*report_str(doc, "effects.warning"))
+		put_para(t, report_str(doc, "effects.warning"), 2, REPORT_TITLE_MAX);
 	put_records(t, effects);
 }
 
