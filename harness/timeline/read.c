@@ -277,12 +277,15 @@ static bool is_news(TimelineReader *r, const TimelineMark *mark)
 	return before < 0 ? on : before != on;
 }
 
-static void read_mark(TimelineReader *r, const char *text, size_t len, gint64 time_us,
-		      uint64_t number)
+/* The harness's own words may open a window, but say nothing of the IOMMU. */
+static void read_mark(TimelineReader *r, const FaultLine *l, uint64_t number)
 {
 	Timeline *t = r->t;
+	const char *text = l->text;
+	size_t len = l->len;
+	gint64 time_us = l->time_us;
 	g_autofree char *device = NULL;
-	const TimelineMark *mark = timeline_mark_of(text, len, &device);
+	const TimelineMark *mark = l->echo ? NULL : timeline_mark_of(text, len, &device);
 	const FaultMark *known = mark ? NULL : fault_mark_of(text, len);
 	const char *part = part_of(r, text, len);
 	bool opens =
@@ -351,10 +354,8 @@ static void read_line(TimelineReader *r, const char *line, size_t len)
 	}
 	if (!l.echo)
 		fault_parser_line(r->faults, line, len, number);
-	if (l.echo && !memmem(l.text, l.len, "alive", 5))
-		return;
-	if (!initcall_log_line(r->initcalls, l.text, l.len, l.time_us, number))
-		read_mark(r, l.text, l.len, l.time_us, number);
+	if (l.echo || !initcall_log_line(r->initcalls, l.text, l.len, l.time_us, number))
+		read_mark(r, &l, number);
 }
 
 void timeline_reader_feed(TimelineReader *r, const char *bytes, size_t len)

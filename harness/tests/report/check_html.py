@@ -9,10 +9,10 @@ import sys
 import urllib.parse
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "path", "line", "rect", "circle", "hr", "input"}
+VOID = {"meta", "br", "path", "line", "circle", "hr", "input"}
 ELEMENTS = VOID | set(
     "html head title style body main header footer section p span h1 h2 code dl div dt dd table thead "
-    "tbody tfoot tr th td small b i a figure figcaption pre ul li details summary svg text tspan style".split())
+    "tbody tfoot tr th td small b i a figure figcaption pre ul li details summary svg text tspan rect".split())
 FRAGMENT = set("h1 h2 p code pre table thead tbody tr th td ul li".split())
 ATTRIBUTES = set(
     "lang charset name content open http-equiv class title href id scope colspan data-label width height role "

@@ -346,6 +346,31 @@ static void damaged_evidence(void **state)
 	run_clear(&r);
 }
 
+/* A boot of the base that faults, and one with the answer that does not. */
+static void timelines_are_compared(void **state)
+{
+	Run r;
+	run_make(&r, RUN_CAUSE, NULL);
+	g_autoptr(json_t) doc = build(&r);
+	assert_int_equal(num(doc, "timeline.first"), 1);
+	assert_int_equal(num(doc, "timeline.second"), 13);
+	assert_int_equal(num(doc, "timeline.document.boots.0.totals.faults"), 2);
+	assert_int_equal(num(doc, "timeline.document.boots.1.totals.faults"), 0);
+	assert_string_equal(str(doc, "timeline.document.boots.1.title"),
+			    "with split-enable, clean");
+	/* these two logs differ by nothing but the faults */
+	assert_string_equal(str(doc, "timeline.sentence"),
+			    "The IOMMU's steps have the same order in both boots: what differs is "
+			    "not in these logs. With initcall_debug on the kernel's command line "
+			    "they would show the steps of the initialisation.");
+	check_schema(doc, r.results);
+	run_clear(&r);
+	run_make(&r, RUN_EMPTY, NULL);
+	g_autoptr(json_t) empty = build(&r);
+	assert_null(at(empty, "timeline"));
+	run_clear(&r);
+}
+
 static void files_are_written(void **state)
 {
 	g_autoptr(GError) error = NULL;
@@ -377,6 +402,7 @@ int main(void)
 		cmocka_unit_test(evidence_carries_the_verdict),
 		cmocka_unit_test(log_is_cut_to_the_window),
 		cmocka_unit_test(the_rest_is_there),
+		cmocka_unit_test(timelines_are_compared),
 		cmocka_unit_test(a_run_that_has_not_ended),
 		cmocka_unit_test(verdicts_without_a_cause),
 		cmocka_unit_test(empty_run),
