@@ -47,10 +47,10 @@ static gint by_offset(gconstpointer a, gconstpointer b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static bool read_loads(InitcallElf *e, const char *what, GError **error)
+static bool read_loads(InitcallElf *e, const GElf_Ehdr *h, const char *what, GError **error)
 {
 	size_t n;
-	if (elf_getphdrnum(e->elf, &n) != 0 || n > MAX_SEGMENTS)
+	if (elf_getphdrnum(e->elf, &n) != 0 || n > MAX_SEGMENTS || n < h->e_phnum)
 		return refuse(error, what, "its program headers make no sense");
 	for (size_t i = 0; i < n; i++) {
 		GElf_Phdr p;
@@ -168,11 +168,12 @@ static bool check_overlap(GArray *parts, const char *what, GError **error)
 	return true;
 }
 
-static bool read_sections(InitcallElf *e, const char *what, GError **error)
+static bool read_sections(InitcallElf *e, const GElf_Ehdr *h, const char *what, GError **error)
 {
 	g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(InitcallLoad));
 	size_t n;
-	if (elf_getshdrnum(e->elf, &n) != 0 || n > MAX_SECTIONS)
+	/* libelf has none when they are not all in the file */
+	if (elf_getshdrnum(e->elf, &n) != 0 || n > MAX_SECTIONS || n < h->e_shnum)
 		return refuse(error, what, "its section headers make no sense");
 	for (size_t i = 1; i < n; i++) {
 		Elf_Scn *scn = elf_getscn(e->elf, i);
@@ -222,7 +223,7 @@ InitcallElf *initcall_elf_new(GBytes *bytes, const char *what, GError **error)
 		return NULL;
 	}
 	e->is_arm64 = h.e_machine == EM_AARCH64;
-	if (!read_loads(e, what, error) || !read_sections(e, what, error))
+	if (!read_loads(e, &h, what, error) || !read_sections(e, &h, what, error))
 		return NULL;
 	return g_steal_pointer(&e);
 }

@@ -15,6 +15,7 @@ typedef struct {
 	GHashTable *targets; /* function address → Target */
 	GBytes *map;	     /* NULL: the file's own symbols */
 	const char *what, *map_name;
+	bool moved; /* the entries are not where their symbols say: these are of before a rewrite */
 } Reader;
 
 /* A function that the table names. */
@@ -161,7 +162,7 @@ static bool all_are(const InitcallElf *e, uint64_t start, uint64_t end, unsigned
 	if ((end - start) % size)
 		return false;
 	for (uint64_t a = start; a < end; a += size)
-		if (!read_entry(e, a, size, &target, &at))
+		if (!read_entry(e, a, size, &target, &at) || (target >= start && target < end))
 			return false;
 	return true;
 }
@@ -210,14 +211,24 @@ static bool add_part(Reader *r, const InitcallMark *from, const InitcallMark *to
 
 /* ---- names, modules, lines ---- */
 
-/* The symbol that the compiler made for this initcall: the one at the entry, or when the entries
- * were exchanged and the symbols not (a System.map of the original), the one of the same name. */
+/* The symbol that the compiler made for this initcall: the one at the entry; when the entries were
+ * exchanged and the symbols not (a System.map of the original), the only one of the same name. */
 static const InitcallEntrySymbol *symbol_of(const Reader *r, const InitcallSlot *s)
 {
-	const InitcallEntrySymbol *e = g_hash_table_lookup(r->symbols.by_address, &s->entry);
-	if (e && g_strcmp0(e->function, s->call.function) == 0)
-		return e;
-	return g_hash_table_lookup(r->symbols.by_function, s->call.function);
+	if (r->moved)
+		return g_hash_table_lookup(r->symbols.by_function, s->call.function);
+	return g_hash_table_lookup(r->symbols.by_address, &s->entry);
+}
+
+static void compare_symbols(Reader *r)
+{
+	for (guint i = 0; i < r->t->slots->len; i++) {
+		const InitcallSlot *s = r->t->slots->pdata[i];
+		const InitcallEntrySymbol *e =
+			g_hash_table_lookup(r->symbols.by_address, &s->entry);
+		if (e && g_strcmp0(e->function, s->call.function) != 0)
+			r->moved = true;
+	}
 }
 
 static bool name_slot(Reader *r, InitcallSlot *s, GError **error)
@@ -241,13 +252,17 @@ static bool name_slot(Reader *r, InitcallSlot *s, GError **error)
 			len -= strlen(".cfi_jt");
 		s->call.function = g_strndup(t->name, len);
 	}
+	return true;
+}
+
+static void describe_slot(const Reader *r, InitcallSlot *s)
+{
 	const InitcallEntrySymbol *e = symbol_of(r, s);
 	if (!e)
-		return true;
+		return;
 	s->call.module = g_strdup(e->module);
 	s->call.file = g_strdup(e->file);
 	s->call.line = e->line;
-	return true;
 }
 
 /* ---- levels ---- */
@@ -395,6 +410,9 @@ static bool read_table(Reader *r, GError **error)
 	for (guint i = 0; i < t->slots->len; i++)
 		if (!name_slot(r, t->slots->pdata[i], error))
 			return false;
+	compare_symbols(r);
+	for (guint i = 0; i < t->slots->len; i++)
+		describe_slot(r, t->slots->pdata[i]);
 	name_levels(r);
 	return true;
 }
