@@ -358,8 +358,8 @@ static void print_survey(const Campaign *c, const SimPlan *p)
 	g_autofree char *time = span(survey_seconds(c, p));
 	printf("The table: %u variants in %u modes, %u boots of each: %u boots, at most %u builds, "
 	       "about %s%s\n\n",
-	       c->survey->variants_count, c->survey->modes_count, c->survey->boots, survey_boots(c),
-	       c->survey->variants_count, time,
+	       survey_variants(c), c->survey->modes_count, c->survey->boots, survey_boots(c),
+	       survey_variants(c), time,
 	       campaign_searches(c) ? ", less what the search boots anyway" : "");
 }
 

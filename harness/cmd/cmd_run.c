@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "job/check.h"
 #include "job/expand.h"
+#include "job/versions.h"
 #include "kernel/kernel.h"
 #include "report/report.h"
 
@@ -20,7 +21,8 @@ enum {
 	OPT_TARGET,
 	OPT_BOOTS,
 	OPT_HOURS,
-	OPT_COMPILE
+	OPT_COMPILE,
+	OPT_SKIP,
 };
 
 static const struct option options[] = {OPTION_HELP,
@@ -29,6 +31,8 @@ static const struct option options[] = {OPTION_HELP,
 					OPTION_CACHE,
 					OPTION_JSON,
 					OPTION_NO_SANDBOX,
+					OPTION_SOURCE,
+					OPTION_TOOLCHAIN,
 					{"again", no_argument, NULL, OPT_AGAIN},
 					{"plain", no_argument, NULL, OPT_PLAIN},
 					{"quiet", no_argument, NULL, OPT_QUIET},
@@ -36,12 +40,14 @@ static const struct option options[] = {OPTION_HELP,
 					{"boots", required_argument, NULL, OPT_BOOTS},
 					{"hours", required_argument, NULL, OPT_HOURS},
 					{"compile-minutes", required_argument, NULL, OPT_COMPILE},
+					{"skip-missing", no_argument, NULL, OPT_SKIP},
 					{0}};
 
 typedef struct {
 	EngineOptions engine;
 	guint64 boots; /* 0: what the campaign says */
 	double hours;
+	bool skip_missing;
 } Own;
 
 static bool own(int option, const char *value, gpointer user)
@@ -54,6 +60,8 @@ static bool own(int option, const char *value, gpointer user)
 		o->show = ENGINE_SHOW_PLAIN;
 	else if (option == OPT_QUIET)
 		o->show = ENGINE_SHOW_QUIET;
+	else if (option == OPT_SKIP)
+		own->skip_missing = true;
 	else if (option == OPT_TARGET)
 		o->target = value;
 	else if (option == OPT_BOOTS)
@@ -144,11 +152,12 @@ static void on_expand_step(const char *step, gpointer user)
 }
 
 /* What only the kernel's source can tell about the question, before the run is chosen by it. */
-static bool expand(Campaign *c, const CommonOptions *common, GError **error)
+static bool expand(Campaign *c, const CommonOptions *common, bool skip, GError **error)
 {
 	gint64 told = g_get_monotonic_time();
 	kx_catch_signals();
-	if (!expand_campaign(c, common->cache, common->sandbox, on_expand_step, &told, error))
+	if (!versions_prepare(c, common->cache, skip, on_expand_step, &told, error) ||
+	    !expand_campaign(c, common->cache, common->sandbox, on_expand_step, &told, error))
 		return false;
 	if (campaign_needs_source(c) && !common->json)
 		g_message("%u candidates were found in the source of %s", c->candidates_count,
@@ -185,11 +194,13 @@ static int run(int argc, char **argv)
 	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
 	if (!c || !take_options(c, &own_options, &error))
 		return cmd_fail(error);
+	if (!cmd_given_is_used(c))
+		return 2;
 	if (!is_ready(argv[optind], &common))
 		return 1;
 
 	prune_cache(common.cache);
-	if (!expand(c, &common, &error))
+	if (!expand(c, &common, own_options.skip_missing, &error))
 		return cmd_fail(error);
 	o.results = common.results;
 	o.cache = common.cache;
@@ -209,20 +220,21 @@ static int run(int argc, char **argv)
 const Command cmd_run = {
 	.name = "run",
 	.arguments = "CAMPAIGN",
-	.summary = "Run a campaign here, to its verdict; goes on where it was stopped",
+	.summary = "Run a campaign here, to its verdict or table; goes on where it was stopped",
 	.help = "  CAMPAIGN            a file, or the name of a campaign that came with kexsect\n"
 		"  --again             a new run, when the last one has its verdict\n"
 		"  --target NAME       use this one of the campaign's targets (default: the "
 		"first)\n"
 		"  --boots N, --hours H, --compile-minutes M\n"
 		"                      a budget in place of the campaign's\n"
+		"  --skip-missing      leave out versions whose source is not there\n"
 		"  --results DIR       evidence and reports (default: $KEXSECT_RESULTS, else "
 		"./results)\n"
 		"  --cache DIR         sources, kernels, launcher states (default: $KEXSECT_CACHE, "
 		"else ~/.cache/kexsect)\n"
 		"  --json              one JSON object per event on standard output\n"
 		"  --plain             one line per event, also on a terminal\n"
-		"  --quiet             warnings, errors and the verdict only\n"
+		"  --quiet             warnings, errors and the verdict only\n" HELP_SOURCES
 		"  --no-sandbox        compile without bubblewrap: patches are strangers' code, so "
 		"only if it cannot work\n"
 		"  -v, --verbose       also what the jobs do, step by step\n",

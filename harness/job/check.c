@@ -98,18 +98,21 @@ static void check_disks(Check *k)
 	check_disk(k, "results", k->options->results, UINT64_C(256) << 20);
 }
 
+void check_target(Check *k, const TargetConfig *config)
+{
+	g_autoptr(GPtrArray) found = target_check(config, k->options->cache);
+	for (guint i = 0; i < found->len; i++) {
+		const TargetCheck *c = g_ptr_array_index(found, i);
+		g_autofree char *what = g_strdup_printf("%s: %s", config->name, c->what);
+		check_add(k, "target", c->ok ? CHECK_OK : CHECK_BAD, what, g_strdup(c->detail));
+	}
+}
+
 static void check_targets(Check *k)
 {
-	for (unsigned t = 0; t < k->campaign->target_names_count; t++) {
-		const TargetConfig *config = k->campaign->targets[t];
-		g_autoptr(GPtrArray) found = target_check(config, k->options->cache);
-		for (guint i = 0; i < found->len; i++) {
-			const TargetCheck *c = g_ptr_array_index(found, i);
-			g_autofree char *what = g_strdup_printf("%s: %s", config->name, c->what);
-			check_add(k, "target", c->ok ? CHECK_OK : CHECK_BAD, what,
-				  g_strdup(c->detail));
-		}
-	}
+	for (unsigned t = 0; t < k->campaign->target_names_count; t++)
+		check_target(k, k->campaign->targets[t]);
+	check_version_targets(k);
 }
 
 static void check_oracle(Check *k)
@@ -204,16 +207,29 @@ static unsigned patches_of(const Campaign *c)
 	return n;
 }
 
+/* Where it is from, whether it is one that is known, and what compiles it. */
+static bool check_recipe(Check *k, const Recipe *r, GError **error)
+{
+	g_auto(KernelSourceInfo) i = {0};
+	if (!kernel_source_info(k->options->cache, r, on_kernel_step, k, &i, error))
+		return false;
+	bool known = i.known || !r->source.trees_count;
+	check_add(k, "source", known ? CHECK_OK : CHECK_WARNING, r->name,
+		  kernel_source_text(&i, r));
+	check_add(k, "source", CHECK_OK, "toolchain", kernel_toolchain_text(&i));
+	return true;
+}
+
 static void check_source(Check *k)
 {
 	g_autoptr(GError) error = NULL;
 	const Recipe *base = k->campaign->base;
 	check_step(k, "the source of %s (half a minute the first time)", base->name);
-	if (!kernel_prepare_source(k->options->cache, base, on_kernel_step, k, &error)) {
+	if (!check_recipe(k, base, &error)) {
 		check_add(k, "source", CHECK_BAD, base->name, g_strdup(error->message));
 		return;
 	}
-	check_add(k, "source", CHECK_OK, base->name, g_strdup("imported"));
+	check_versions(k);
 	check_candidates(k);
 	if (patches_of(k->campaign))
 		check_patches(k);
@@ -227,10 +243,11 @@ bool check_campaign(Campaign *c, const CheckOptions *options, CheckResult *ret)
 	check_disks(&k);
 	check_targets(&k);
 	check_oracle(&k);
+	check_survey(&k);
 	bool boots = options->boots && campaign_needs_source(c);
 	if ((options->source || boots) && ret->bad == 0)
 		check_source(&k);
-	if (options->boots && ret->bad == 0)
+	if (options->boots && ret->bad == 0 && !c->versions_count)
 		check_boots(&k);
 	return ret->bad == 0;
 }
