@@ -122,6 +122,9 @@ DaemonConfig *daemon_config_load(const char *path, const char *state, GError **e
 	if (!is_given(full, "limits.disk_free_gib"))
 		c->limits.disk_free_gib = 4;
 	set_folder(&c->results, full, state, "results");
+	const char *cache = g_getenv("KEXSECT_CACHE");
+	if (!c->cache && cache && *cache)
+		c->cache = g_canonicalize_filename(cache, NULL);
 	set_folder(&c->cache, full, state, "cache");
 	return check(c, full, error) ? g_steal_pointer(&c) : NULL;
 }

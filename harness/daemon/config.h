@@ -30,7 +30,8 @@ typedef struct {
 } DaemonConfig;
 
 /* Reads it and fills in the defaults. `path` NULL: all defaults. `state`: the state folder, below
- * which results/ and cache/ are unless the file names others. Errors say FILE:line:column. */
+ * which results/ and cache/ are unless the file (of the cache also $KEXSECT_CACHE) names others.
+ * Errors say FILE:line:column. */
 DaemonConfig *daemon_config_load(const char *path, const char *state, GError **error);
 void daemon_config_free(DaemonConfig *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaemonConfig, daemon_config_free)

@@ -81,10 +81,10 @@ static bool take_window(const json_t *o, char **ret, GError **error)
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "'window': a text is wanted");
 		return false;
 	}
-	if (strlen(json_string_value(value)) > 16)
-		return refuse(error, json_string_value(value), "is no time window");
-	if (!window_parse(json_string_value(value), &w, error))
-		return false;
+	if (!window_parse(json_string_value(value), &w, NULL))
+		return refuse(error, json_string_value(value),
+			      "is no time window: expected two different times of the day such as "
+			      "22:00-07:00");
 	*ret = g_strdup(json_string_value(value));
 	return true;
 }

@@ -1,0 +1,100 @@
+load common
+
+# The real daemon, with an engine that is a line of shell: what the commands say is the matter here.
+start_daemon() {
+  export KEXSECT_SOCKET=$PWD/state/socket
+  cat >engine <<'END'
+#!/bin/bash
+echo '{"event":"campaign","run":"vtd-window-1","name":"vtd-window","elapsed":0}'
+echo '{"event":"trial","trial":1,"outcome":"fault","name":"a","elapsed":1}'
+[ -e go ] || { trap exit TERM; while [ ! -e go ]; do sleep 0.05; done; }
+echo '{"event":"verdict","run":"vtd-window-1","kind":"cause","probability":0.995,"sentence":"a cures the fault\u001b[2J","reason":"r"}'
+END
+  chmod +x engine
+  "$BUILD_ROOT/kexsectd" --state state --config kexsectd.yaml --engine "$PWD/engine" 3>&- &
+  daemon=$!
+  for _ in $(seq 100); do kexsect list >/dev/null 2>&1 && return; sleep 0.05; done
+  return 1
+}
+
+teardown() {
+  [ -z "$daemon" ] || { kill "$daemon" 2>/dev/null || true; wait "$daemon" || true; }
+}
+
+wait_for() { # ID STATE
+  for _ in $(seq 200); do
+    kexsect status "$1" --json | grep -q "\"state\":\"$2\"" && return
+    sleep 0.05
+  done
+  kexsect status "$1" >&2
+  return 1
+}
+
+@test "submit, list, status, pause, resume, cancel, watch" {
+  echo 'limits: {disk_free_gib: 0}' >kexsectd.yaml
+  start_daemon
+  run kexsect submit vtd-window --priority 5 --hours 1.5 --boots 30 --compile-minutes 9
+  status_is 0
+  said "submission 1: vtd-window is queued"
+  hours=$(date -d '11 hours' +%H:%M)-$(date -d '12 hours' +%H:%M) # not now
+  run kexsect submit vtd-two-causes --window "$hours" --json
+  status_is 0
+  said "\"window\":\"$hours\""
+  wait_for 1 running
+  run kexsect list
+  status_is 0
+  said "vtd-window"
+  run kexsect pause 1
+  status_is 0
+  wait_for 1 paused
+  run kexsect cancel 2
+  status_is 0
+  said "cancelled"
+  run kexsect cancel 2
+  status_is 1
+  said "is cancelled"
+  run kexsect resume 1
+  status_is 0
+  wait_for 1 running
+  touch go
+  run kexsect watch 1
+  status_is 0
+  said "a cures the fault"
+  [[ $output != *$'\e'* ]] # what an engine says cannot command a terminal
+  run kexsect status 1
+  said "(p = 0.995)"
+  run kexsect list --json --state done
+  said '"verdict":{'
+  "$BUILD_ROOT/kexsectd" --state state --backup copy.db
+  [ "$(sqlite3 copy.db 'select count(*) from submission')" = 2 ]
+  run "$BUILD_ROOT/kexsectd" --state state
+  status_is 1
+  said "held by process"
+}
+
+@test "mistakes are told" {
+  run kexsect list --socket nowhere
+  status_is 1
+  said "no daemon listens on nowhere"
+  echo 'limits: {campaigns: many}' >kexsectd.yaml
+  run "$BUILD_ROOT/kexsectd" --state state --config kexsectd.yaml
+  status_is 1
+  said "kexsectd.yaml:1:"
+  run "$BUILD_ROOT/kexsectd" --fly
+  status_is 2
+  echo 'limits: {disk_free_gib: 0}' >kexsectd.yaml
+  start_daemon
+  run kexsect submit no-such-campaign
+  status_is 1
+  said "no campaign 'no-such-campaign'"
+  run kexsect submit vtd-window --window always
+  status_is 1
+  said "'always' is no time window"
+  run kexsect submit vtd-window --priority 101
+  status_is 2
+  run kexsect status x
+  status_is 2
+  run kexsect status 7
+  status_is 1
+  said "there is no submission 7"
+}
