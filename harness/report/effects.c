@@ -23,8 +23,13 @@ typedef struct {
 	guint group;
 	guint n;
 	double sum, squares; /* of the measure */
-	guint phases;	     /* bits of common interest are compared one by one: see pair_means */
+	GPtrArray *boots;    /* const EffectsBoot; it knows the measure */
 } Arm;
+
+static void arm_clear(gpointer data)
+{
+	g_ptr_array_unref(((Arm *)data)->boots);
+}
 
 typedef struct {
 	const GArray *boots;
@@ -58,11 +63,14 @@ static void fill_arms(Work *w)
 			continue;
 		Arm *a = arm_of(w, b->variant, b->group);
 		if (!a) {
-			Arm fresh = {.variant = b->variant, .group = b->group};
+			Arm fresh = {.variant = b->variant,
+				     .group = b->group,
+				     .boots = g_ptr_array_new()};
 			g_array_append_val(w->arms, fresh);
 			a = &g_array_index(w->arms, Arm, w->arms->len - 1);
 		}
 		a->n++;
+		g_ptr_array_add(a->boots, (gpointer)b);
 		a->sum += b->values[w->measure];
 		a->squares += b->values[w->measure] * b->values[w->measure];
 	}
@@ -104,13 +112,12 @@ static EffectsEstimate arm_estimate(const Work *w, const Arm *a)
 	return (EffectsEstimate){mean, MAX(mean - half, 0), mean + half};
 }
 
-/* What a kernel gives at a phase; the first boot says it, as all are the same. */
-static const EffectsBoot *boot_at(const Work *w, const Arm *a, gint phase, guint before)
+/* What a kernel gives at a phase: its first boot there says it, as all are the same. */
+static const EffectsBoot *boot_at(const Arm *a, gint phase)
 {
-	for (guint i = 0; i < before; i++) {
-		const EffectsBoot *b = &g_array_index(w->boots, EffectsBoot, i);
-		if (b->variant == a->variant && b->group == a->group && b->phase == phase &&
-		    is_known(w, b))
+	for (guint i = 0; i < a->boots->len; i++) {
+		const EffectsBoot *b = a->boots->pdata[i];
+		if (b->phase == phase)
 			return b;
 	}
 	return NULL;
@@ -122,13 +129,10 @@ static bool exact_means(const Work *w, const Arm *without, const Arm *with, Effe
 {
 	double sum0 = 0, sum1 = 0;
 	guint n = 0;
-	for (guint i = 0; i < w->boots->len; i++) {
-		const EffectsBoot *b = &g_array_index(w->boots, EffectsBoot, i);
-		if (b->variant != without->variant || b->group != without->group ||
-		    !is_known(w, b) || boot_at(w, without, b->phase, i))
-			continue;
-		const EffectsBoot *other = boot_at(w, with, b->phase, w->boots->len);
-		if (!other)
+	for (guint i = 0; i < without->boots->len; i++) {
+		const EffectsBoot *b = without->boots->pdata[i];
+		const EffectsBoot *other = boot_at(with, b->phase);
+		if (!other || boot_at(without, b->phase) != b)
 			continue;
 		sum0 += b->values[w->measure];
 		sum1 += other->values[w->measure];
@@ -210,6 +214,7 @@ void effects_estimate(const GArray *boots, unsigned candidate, EffectsMeasure me
 	g_autoptr(GArray) arms = g_array_new(FALSE, FALSE, sizeof(Arm));
 	Work w = {.boots = boots, .measure = measure, .exact = exact, .arms = arms};
 	Sum sums[2] = {0};
+	g_array_set_clear_func(arms, arm_clear);
 	*ret = (Effect){
 		.without = unknown, .with = unknown, .ratio = unknown, .least = NAN, .most = NAN};
 	fill_arms(&w);

@@ -183,11 +183,6 @@ json_t *model_measures(const Model *m)
 
 /* ---- what each candidate does ---- */
 
-static void set_value(EffectsBoot *b, EffectsMeasure m, double value)
-{
-	b->values[m] = value;
-}
-
 /* Boots are compared on the same machine in the same mode only. */
 static GArray *boots_of(const Model *m, const char *part)
 {
@@ -198,15 +193,12 @@ static GArray *boots_of(const Model *m, const char *part)
 		const json_t *of = t->measures;
 		if (!has_measured(t))
 			continue;
-		char *key = g_strconcat(t->target, " ", t->mode, NULL);
+		g_autofree char *key = g_strconcat(t->target, " ", t->mode, NULL);
 		if (!g_hash_table_contains(groups, key))
-			g_hash_table_insert(groups, key,
+			g_hash_table_insert(groups, g_strdup(key),
 					    GUINT_TO_POINTER(g_hash_table_size(groups)));
-		else
-			g_free(key);
-		g_autofree char *again = g_strconcat(t->target, " ", t->mode, NULL);
 		EffectsBoot b = {.variant = t->mask,
-				 .group = GPOINTER_TO_UINT(g_hash_table_lookup(groups, again)),
+				 .group = GPOINTER_TO_UINT(g_hash_table_lookup(groups, key)),
 				 .phase = (gint)kx_json_int(t->measures, "phase_us", -1)};
 		size_t k;
 		json_t *p, *found = NULL;
@@ -215,11 +207,11 @@ static GArray *boots_of(const Model *m, const char *part)
 				found = p;
 		if (part && !found)
 			continue;
-		set_value(&b, EFFECTS_RATE, strcmp(t->outcome, "fault") == 0);
-		set_value(&b, EFFECTS_FAULTS, accesses_of(part ? found : of));
-		set_value(&b, EFFECTS_WINDOW,
-			  number(part ? found : of, part ? "length_us" : "window_us"));
-		set_value(&b, EFFECTS_BLOCKED, part ? NAN : number(of, "blocked_us"));
+		b.values[EFFECTS_RATE] = strcmp(t->outcome, "fault") == 0;
+		b.values[EFFECTS_FAULTS] = accesses_of(part ? found : of);
+		b.values[EFFECTS_WINDOW] =
+			number(part ? found : of, part ? "length_us" : "window_us");
+		b.values[EFFECTS_BLOCKED] = part ? NAN : number(of, "blocked_us");
 		g_array_append_val(out, b);
 	}
 	return out;
@@ -266,14 +258,14 @@ static json_t *effect_json(const Effect *e)
 	return o;
 }
 
-static void put_parts(const Model *m, json_t *o, unsigned candidate, bool exact,
-		      const GPtrArray *names)
+/* `boots` of each of the parts `names`. */
+static void put_parts(json_t *o, unsigned candidate, bool exact, const GPtrArray *names,
+		      const GPtrArray *boots)
 {
 	json_t *list = json_array();
 	for (guint i = 0; i < names->len; i++) {
 		Effect e;
-		g_autoptr(GArray) boots = boots_of(m, names->pdata[i]);
-		effects_estimate(boots, candidate, EFFECTS_FAULTS, exact, &e);
+		effects_estimate(boots->pdata[i], candidate, EFFECTS_FAULTS, exact, &e);
 		if (!e.pairs || (e.without.mean == 0 && e.with.mean == 0))
 			continue;
 		json_t *p = effect_json(&e);
@@ -378,7 +370,7 @@ static char *sentence(const Model *m, GArray *ranked, const char *measure)
 }
 
 static json_t *one_candidate(const Model *m, unsigned i, const GArray *boots, bool exact,
-			     const GPtrArray *parts)
+			     const GPtrArray *parts, const GPtrArray *part_boots)
 {
 	const StoreCandidate *k = m->candidates->pdata[i];
 	json_t *o = json_object();
@@ -393,7 +385,7 @@ static json_t *one_candidate(const Model *m, unsigned i, const GArray *boots, bo
 		json_object_set_new(o, effects_measure_name((EffectsMeasure)w), effect_json(&e));
 	}
 	if (measured)
-		put_parts(m, o, i, exact, parts);
+		put_parts(o, i, exact, parts, part_boots);
 	json_object_set_new(o, "measured", json_boolean(measured));
 	return o;
 }
@@ -403,14 +395,18 @@ json_t *model_effects(const Model *m)
 	const char *measure = kx_json_str(m->run->config, "measure");
 	g_autoptr(GArray) boots = boots_of(m, NULL);
 	g_autoptr(GPtrArray) parts = part_names(m);
+	g_autoptr(GPtrArray) part_boots =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
 	g_autoptr(GArray) ranked = g_array_new(FALSE, FALSE, sizeof(Ranked));
 	bool exact = counts_instructions(m), agree = effects_agree(boots);
 	if (model_is_history(m) || m->candidates->len > 64 || boots->len < 2)
 		return NULL;
+	for (guint i = 0; i < parts->len; i++)
+		g_ptr_array_add(part_boots, boots_of(m, parts->pdata[i]));
 	measure = measure ? measure : "faults";
 	json_t *o = json_object(), *list = json_array(), *missing = json_array();
 	for (guint i = 0; i < m->candidates->len; i++) {
-		json_t *k = one_candidate(m, i, boots, exact && agree, parts);
+		json_t *k = one_candidate(m, i, boots, exact && agree, parts, part_boots);
 		Ranked r = {k, rank_of(k, measure)};
 		if (!kx_json_bool(k, "measured", false))
 			json_array_append(missing, json_object_get(k, "name"));
