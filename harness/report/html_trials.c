@@ -92,6 +92,11 @@ void report_html_sure(GString *out, const json_t *doc)
 		report_html_text(out, reason);
 		g_string_append(out, "</p>\n");
 	}
+	if (report_effects_of_none(doc)) {
+		g_string_append(out, "<p>");
+		report_put_html(out, report_effects_of_none(doc), REPORT_TEXT_MAX);
+		g_string_append(out, ".</p>\n");
+	}
 	if (json_array_size(evidence) > 0) {
 		g_string_append(out, "<table class=\"cards claims\">\n<thead><tr><th>Booted</th>");
 		for (size_t i = 0; i < G_N_ELEMENTS(report_groups); i++)

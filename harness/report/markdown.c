@@ -63,6 +63,11 @@ static void put_head(GString *out, const json_t *doc)
 		g_string_append(out, " Why: ");
 		words(out, report_str(doc, "verdict.reason"));
 	}
+	if (report_effects_of_none(doc)) {
+		g_string_append(out, " What was measured: ");
+		report_put_md(out, report_effects_of_none(doc), REPORT_TEXT_MAX);
+		g_string_append_c(out, '.');
+	}
 	g_string_append(out, "\n\n");
 	put_labelled(out, "base", report_at(doc, "campaign.base"));
 	size_t i;

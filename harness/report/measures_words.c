@@ -103,6 +103,13 @@ GPtrArray *report_effects_grid(const json_t *doc)
 	return grid;
 }
 
+const char *report_effects_of_none(const json_t *doc)
+{
+	const char *sentence = report_str(doc, "effects.sentence");
+	bool none = strcmp(report_str(doc, "verdict.kind"), "none") == 0;
+	return none && *sentence ? sentence : NULL;
+}
+
 /* ---- the picture ---- */
 
 /* Where the parts of all kernels begin and end, so that they share a scale. */

@@ -133,6 +133,8 @@ GPtrArray *report_measures_grid(const json_t *doc);
 GPtrArray *report_effects_grid(const json_t *doc);
 /* "−45 % (−60 to −21 %)", "none measurable", "not measured" of an entry of effects.candidates. */
 char *report_say_effect(const json_t *effect);
+/* What stands beside the verdict that there is no answer: the effects, ranked; else NULL. */
+const char *report_effects_of_none(const json_t *doc);
 /* The parts of the window of an entry of `measures`, on a scale that all entries share. */
 void report_svg_parts(GString *out, const json_t *doc, const json_t *entry);
 

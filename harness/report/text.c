@@ -98,6 +98,8 @@ static void put_head(Text *t, const json_t *doc)
 	put_para(t, figures, 2, REPORT_TITLE_MAX);
 	if (*report_str(doc, "verdict.reason"))
 		put_para(t, report_str(doc, "verdict.reason"), 2, REPORT_TITLE_MAX);
+	if (report_effects_of_none(doc))
+		put_para(t, report_effects_of_none(doc), 2, REPORT_TEXT_MAX);
 	const char *note = report_state_note(doc);
 	if (note)
 		put_para(t, note, 2, REPORT_TITLE_MAX);

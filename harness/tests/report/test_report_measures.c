@@ -156,6 +156,25 @@ static void test_no_cure(void **state)
 	assert_string_equal(kx_json_str(json_object_get(doc, "effects"), "sentence"),
 			    "halve: −45 %, nothing: none measurable; no combination tested "
 			    "removes it");
+	/* beside the verdict */
+	StoreVerdict v = {.kind = (char *)"none",
+			  .effect = (char *)"cures",
+			  .probability = 0.995,
+			  .why = (char *)"no_effect",
+			  .reason = (char *)"no set removes it",
+			  .details = json_object()};
+	assert_true(store_finish(m.store, m.run->id, &v, NULL));
+	json_decref(v.details);
+	g_autoptr(json_t) over = report_build(m.store, m.run->id, NULL);
+	g_autofree char *text = report_render("text", over, false);
+	g_autofree char *page = report_render("html", over, false);
+	g_autofree char *md = report_render("md", over, false);
+	const char *head = strstr(text, "halve: −45 %");
+	assert_true(head && strstr(head + 1, "halve: −45 %"));
+	contains(md, "What was measured: halve: −45 %");
+	contains(
+		page,
+		"<p>halve: −45 %, nothing: none measurable; no combination tested removes it.</p>");
 	end(&m);
 }
 
