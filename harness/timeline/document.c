@@ -137,6 +137,9 @@ typedef struct {
 /* Steps that one log cannot show came or went with its messages, not with the kernel. */
 static bool is_comparable(const Pair *p, const TimelineEvent *e)
 {
+	/* what the emulator notes of devices that nobody asks about */
+	if (e->kind == TIMELINE_MARK && e->near_time && !e->matters)
+		return false;
 	return e->kind != TIMELINE_FAULT &&
 	       (e->kind != TIMELINE_STEP || (p->a->messages && p->b->messages));
 }
