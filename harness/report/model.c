@@ -85,6 +85,12 @@ static json_t *parameters(const Model *m, const json_t *config)
 	return o;
 }
 
+/* It asks about pairs of initcalls: the engine's word for it is in its notes and its verdict. */
+static bool model_is_order(const Model *m)
+{
+	return !m->candidates->len;
+}
+
 static json_t *campaign(const Model *m)
 {
 	const StoreCampaign *c = m->run;
@@ -108,6 +114,7 @@ static json_t *campaign(const Model *m)
 	json_object_set_new(o, "space",
 			    json_string(model_is_history(m)    ? "history"
 					: model_is_versions(m) ? "versions"
+					: model_is_order(m)    ? "order"
 							       : "subsets"));
 	json_object_set_new(o, "candidates", json_integer(m->candidates->len));
 	model_set_text(o, "mode", kx_json_str(c->config, "mode"));
@@ -140,6 +147,8 @@ static json_t *verdict(const Model *m)
 	model_set_text(o, "reason", v ? v->reason : m->run->state_reason);
 	json_object_set_new(o, "cold_differs",
 			    json_boolean(v && kx_json_bool(v->details, "cold_differs", false)));
+	if (v && json_is_object(json_object_get(v->details, "order")))
+		json_object_set(o, "order", json_object_get(v->details, "order"));
 	if (*m->leading_kind) {
 		json_t *leading = json_object();
 		bool set = strcmp(m->leading_kind, "set") == 0 ||

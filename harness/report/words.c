@@ -98,6 +98,11 @@ void report_say_set(const json_t *members, const char *nothing, const ReportSpee
 	}
 }
 
+static bool is_order(const json_t *doc)
+{
+	return strcmp(report_str(doc, "campaign.space"), "order") == 0;
+}
+
 static bool is_history(const json_t *doc)
 {
 	return strcmp(report_str(doc, "campaign.space"), "history") == 0;
@@ -209,6 +214,9 @@ static void say_none(const json_t *doc, const ReportSpeech *say, GString *out)
 					report_num(doc, "campaign.candidates", 0),
 					causes(doc) ? "brought" : "fixed");
 		say->words(out, text);
+	} else if (is_order(doc)) {
+		say->words(out, strcmp(why, "base_faults") == 0 ? "The good order faults as well"
+								: "The order does not matter");
 	} else if (strcmp(why, "base_faults") == 0) {
 		say->words(out, "The base faults by itself, so no candidate causes it");
 	} else {
@@ -254,7 +262,11 @@ static void say_inconclusive(const json_t *doc, const ReportSpeech *say, GString
 void report_say_headline(const json_t *doc, const ReportSpeech *say, GString *out)
 {
 	const char *kind = report_str(doc, "verdict.kind");
-	if (strcmp(kind, "cause") == 0)
+	const char *order = report_str(doc, "verdict.order.sentence");
+	if (strcmp(kind, "cause") == 0 && *order) {
+		say->words(out, order);
+		say_probability(doc, say, out);
+	} else if (strcmp(kind, "cause") == 0)
 		say_cause(doc, say, out);
 	else if (strcmp(kind, "none") == 0)
 		say_none(doc, say, out);
