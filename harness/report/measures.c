@@ -399,7 +399,8 @@ json_t *model_effects(const Model *m)
 		g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
 	g_autoptr(GArray) ranked = g_array_new(FALSE, FALSE, sizeof(Ranked));
 	bool exact = counts_instructions(m), agree = effects_agree(boots);
-	if (model_is_history(m) || m->candidates->len > 64 || boots->len < 2)
+	if (model_is_history(m) || model_is_versions(m) || m->candidates->len > 64 ||
+	    boots->len < 2)
 		return NULL;
 	for (guint i = 0; i < parts->len; i++)
 		g_ptr_array_add(part_boots, boots_of(m, parts->pdata[i]));
