@@ -212,7 +212,10 @@ static bool import_missing(const char *cache, const Recipe *r, KernelSource *s, 
 	if (r->source.tarball && !l->archive &&
 	    !(l->archive = kernel_fetch(cache, l->url, l->digest, p, NULL, error))) {
 		if (!r->source.sha256)
-			g_prefix_error(error, "(the digest is that of its first import) ");
+			g_prefix_error(error,
+				       "(what counts is the first import's digest, in "
+				       "sources/%s.trust.json of the cache) ",
+				       r->name);
 		return false;
 	}
 	gint64 fetched = g_get_monotonic_time();

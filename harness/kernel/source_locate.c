@@ -119,6 +119,21 @@ bool kernel_trust(const char *cache, const Recipe *r, const KernelLocated *l, co
 
 /* ---- by kind ---- */
 
+static char *first_fetch(const char *cache, const Recipe *r, KernelProgress *p, char **ret_digest,
+			 GError **error)
+{
+	GError *e = NULL;
+	char *archive = kernel_fetch(cache, r->source.tarball, NULL, p, ret_digest, &e);
+	if (archive)
+		return archive;
+	g_set_error(error, KX_ERROR, e->code,
+		    "%s (where you have it: --source %s=PATH, an archive, unpacked folder or git "
+		    "repository)",
+		    e->message, r->name);
+	g_error_free(e);
+	return NULL;
+}
+
 static bool locate_tarball(const char *cache, const Recipe *r, KernelProgress *p, KernelLocated *l,
 			   GError **error)
 {
@@ -131,8 +146,8 @@ static bool locate_tarball(const char *cache, const Recipe *r, KernelProgress *p
 		l->digest = archive_digest(cache, l->archive, error);
 	} else if (!l->digest) {
 		l->digest = trusted(cache, r, src->tarball);
-		if (!l->digest)
-			l->archive = kernel_fetch(cache, src->tarball, NULL, p, &l->digest, error);
+		if (!l->digest && !(l->archive = first_fetch(cache, r, p, &l->digest, error)))
+			return false;
 	}
 	l->trusted_first = !src->sha256;
 	return l->digest != NULL;
