@@ -294,6 +294,12 @@ static GPtrArray *part_names(const Model *m)
 	return out;
 }
 
+static char *say_limit(double x, int digits)
+{
+	return isnan(x) ? g_strdup("?")
+			: g_strdup_printf("%s%.*f", x < 0 ? "−" : "+", digits, fabs(x));
+}
+
 /* "−45 %", "removes it", "none measurable". */
 static char *say_effect(const json_t *e)
 {
@@ -311,12 +317,9 @@ static char *say_effect(const json_t *e)
 		g_strdup_printf("%s%.*f %%", x < 0 ? "−" : "+", fabs(x) < 10 ? 1 : 0, fabs(x));
 	if (kx_json_bool(e, "exact", false))
 		return g_strdup(value);
-	g_autofree char *from = isnan(low)
-					? g_strdup("?")
-					: g_strdup_printf("%s%.0f", low < 0 ? "−" : "+", fabs(low));
-	g_autofree char *to = isnan(high)
-				      ? g_strdup("?")
-				      : g_strdup_printf("%s%.0f", high < 0 ? "−" : "+", fabs(high));
+	/* as many digits as tell the limits apart */
+	int digits = fabs(high - low) < 2 ? 1 : 0;
+	g_autofree char *from = say_limit(low, digits), *to = say_limit(high, digits);
 	return g_strdup_printf("%s (%s to %s %%)", value, from, to);
 }
 

@@ -59,7 +59,7 @@ GPtrArray *report_measures_grid(const json_t *doc)
 	GPtrArray *grid = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
 	size_t i;
 	json_t *e;
-	add_line(grid, "kernel with", "boots", "number", "refused accesses", "window, ms",
+	add_line(grid, "kernel with", "mode", "boots", "refused accesses", "window, ms",
 		 "blocked, ms", "parts, in their order");
 	json_array_foreach ((json_t *)list, i, e) {
 		g_autofree char *name = say_members(e), *parts = say_parts(e);
@@ -88,7 +88,8 @@ GPtrArray *report_effects_grid(const json_t *doc)
 		g_autofree char *c = report_say_effect(json_object_get(k, "window"));
 		g_autofree char *d = report_say_effect(json_object_get(k, "blocked"));
 		g_autofree char *pairs =
-			g_strdup_printf("%.0f pairs", report_num(rate, "pairs", 0));
+			g_strdup_printf("%.0f pair%s", report_num(rate, "pairs", 0),
+					report_num(rate, "pairs", 0) == 1 ? "" : "s");
 		g_autoptr(GString) parts = g_string_new(NULL);
 		size_t n;
 		json_t *p;
