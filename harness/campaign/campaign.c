@@ -130,6 +130,7 @@ static const cyaml_schema_field_t campaign_fields[] = {
 	LIST_OF(Campaign, "fixtures", fixtures),
 	LIST_OF(Campaign, "candidates", patches),
 	LIST_OF(Campaign, "parameters", parameters),
+	LIST_OF(Campaign, "initcalls", initcalls),
 	CYAML_FIELD_MAPPING_PTR("config", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,
 				config, config_fields),
 	CYAML_FIELD_MAPPING_PTR("history", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, Campaign,

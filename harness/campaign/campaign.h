@@ -183,12 +183,13 @@ typedef enum { BOOT_KEXEC, BOOT_COLD } BootMode;
 typedef enum {
 	CANDIDATE_PATCH,
 	CANDIDATE_PARAMETER, /* on the kernel's command line; needs no build */
+	CANDIDATE_INITCALL,  /* runs at another time; made in the compiled kernel */
 	CANDIDATE_CONFIG,    /* kconfig options */
 	CANDIDATE_COMMIT,    /* of a range: a history */
 	CANDIDATE_VERSION,   /* one of several kernels */
 	CANDIDATE_KIND_MAX
 } CandidateKind;
-/* "patch", "parameter", "config", "commit", "version" */
+/* "patch", "parameter", "initcall", "config", "commit", "version" */
 const char *candidate_kind_name(CandidateKind kind);
 
 #define CAMPAIGN_MAX_CANDIDATES 64 /* of a campaign without a history */
@@ -197,7 +198,8 @@ typedef struct {
 	CandidateKind kind;
 	char *name;  /* what people call it; no two have the same */
 	char *title; /* NULL: none */
-	/* patch: its name in the series; parameter: words for the command line; config: settings
+	/* patch: its name in the series; parameter: words for the command line; initcall: its move;
+	 * config: settings
 	 * ("USB_PCI=n"), a blank between two; commit: its full hash; version: its name. */
 	char *text;
 	double weight;		     /* how likely it is beforehand, > 0; default 1 */
@@ -316,6 +318,8 @@ typedef struct {
 	unsigned fixtures_count, patches_count;
 	char **parameters;
 	unsigned parameters_count;
+	char **initcalls; /* moves: "iommu_init=arch" (initcall/order.h) */
+	unsigned initcalls_count;
 	CampaignConfig *config;	  /* NULL: no such key */
 	CampaignHistory *history; /* NULL: no such key; else there is no other kind */
 	CampaignOrder *order;	  /* likewise; it has no candidates */
@@ -339,9 +343,9 @@ typedef struct {
 	char *path;
 	Recipe *base;
 	Series *series; /* NULL: none */
-	/* Patches, parameters, config options, in this order; or the commits of the history,
-	 * ancestors first; or the versions. Those that only the kernel's source can tell (see
-	 * campaign_needs_source) are missing until campaign_expand(). */
+	/* Patches, parameters, initcalls, config options, in this order; or the commits of the
+	 * history, ancestors first; or the versions. Those that only the kernel's source can tell
+	 * (see campaign_needs_source) are missing until campaign_expand(). */
 	Candidate *candidates;
 	unsigned candidates_count;
 	char *history_start; /* full hash of the commit before the range; after campaign_expand() */

@@ -4,11 +4,12 @@
 
 #include "base/error.h"
 #include "campaign/campaign-internal.h"
+#include "initcall/order.h"
 
 const char *candidate_kind_name(CandidateKind kind)
 {
-	static const char *const names[CANDIDATE_KIND_MAX] = {"patch", "parameter", "config",
-							      "commit", "version"};
+	static const char *const names[CANDIDATE_KIND_MAX] = {"patch",	"parameter", "initcall",
+							      "config", "commit",    "version"};
 	return kind < CANDIDATE_KIND_MAX ? names[kind] : "?";
 }
 
@@ -87,6 +88,7 @@ char *campaign_key_of(const Campaign *c, const char *name)
 		{"fixtures", c->fixtures, c->fixtures_count},
 		{"candidates", c->patches, c->patches_count},
 		{"parameters", c->parameters, c->parameters_count},
+		{"initcalls", c->initcalls, c->initcalls_count},
 		{"config.options", c->config ? c->config->options : NULL,
 		 c->config ? c->config->options_count : 0},
 	};
@@ -158,6 +160,23 @@ static bool add_parameters(Campaign *c, GError **error)
 	       campaign_error(error, c->path, "parameters", "an empty list");
 }
 
+/* Which functions there are is seen when the kernel is built. */
+static bool add_initcalls(Campaign *c, GError **error)
+{
+	if (!campaign_check_distinct(c->path, "initcalls", c->initcalls, c->initcalls_count, error))
+		return false;
+	for (unsigned i = 0; i < c->initcalls_count; i++) {
+		g_autofree char *key = campaign_entry_key("initcalls", i);
+		g_autoptr(GError) why = NULL;
+		if (!initcall_move_check(c->initcalls[i], NULL, &why))
+			return campaign_error(error, c->path, key, "%s", why->message);
+		if (!add_plain(c, CANDIDATE_INITCALL, c->initcalls[i], NULL, error))
+			return false;
+	}
+	return !campaign_given(c->path, "initcalls") || c->initcalls_count ||
+	       campaign_error(error, c->path, "initcalls", "an empty list");
+}
+
 static bool add_option(Campaign *c, unsigned i, GError **error)
 {
 	g_autofree char *key = campaign_entry_key("config.options", i);
@@ -218,10 +237,10 @@ static bool check_history(const Campaign *c, GError **error)
 	const CampaignHistory *h = c->history;
 	if (!h)
 		return true;
-	if (c->patches_count || c->parameters_count || c->config)
+	if (c->patches_count || c->parameters_count || c->initcalls_count || c->config)
 		return campaign_error(error, c->path, "history",
 				      "the commits of a history are the only candidates: no "
-				      "candidates, parameters or config beside it");
+				      "candidates, parameters, initcalls or config beside it");
 	if (h->series)
 		return check_part(c, "history.from", h->from, error) &&
 		       check_part(c, "history.to", h->to, error);
@@ -278,14 +297,14 @@ bool campaign_list_candidates(Campaign *c, GError **error)
 		return campaign_check_fixtures(c->path, "fixtures", c->series, c->fixtures,
 					       c->fixtures_count, error);
 	if (!check_history(c, error) || !campaign_check_patches(c, error) ||
-	    !add_patches(c, error) || !add_parameters(c, error) || !add_config(c, error) ||
-	    !check_count(c, error))
+	    !add_patches(c, error) || !add_parameters(c, error) || !add_initcalls(c, error) ||
+	    !add_config(c, error) || !check_count(c, error))
 		return false;
 	if (!c->candidates_count && !campaign_needs_source(c))
-		return campaign_error(
-			error, c->path, "name",
-			"nothing is suspected: expected one of the keys candidates "
-			"(with series), parameters, config, history, order, versions");
+		return campaign_error(error, c->path, "name",
+				      "nothing is suspected: expected one of the keys candidates "
+				      "(with series), parameters, initcalls, config, "
+				      "history, order, versions");
 	return campaign_relate(c, error) && campaign_plan_survey(c, error);
 }
 

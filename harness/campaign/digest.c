@@ -132,6 +132,8 @@ static bool add_others(GChecksum *sum, const Campaign *c, GError **error)
 {
 	if (c->parameters_count)
 		add_list(sum, "parameters", c->parameters, c->parameters_count);
+	if (c->initcalls_count)
+		add_list(sum, "initcalls", c->initcalls, c->initcalls_count);
 	if (c->config) {
 		add_list(sum, "config", c->config->options, c->config->options_count);
 		if (!add_file(sum, "config.good", c->config->good, error) ||

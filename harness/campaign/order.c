@@ -21,8 +21,8 @@ static bool check_moves(const Campaign *c, const char *key, char **list, unsigne
 
 static bool check_alone(const Campaign *c, GError **error)
 {
-	if (c->patches_count || c->parameters_count || c->config || c->history ||
-	    c->versions_count || c->survey)
+	if (c->patches_count || c->parameters_count || c->initcalls_count || c->config ||
+	    c->history || c->versions_count || c->survey)
 		return campaign_error(error, c->path, "order",
 				      "the pairs of initcalls are the only candidates: no "
 				      "candidates, parameters, config, history, versions or "

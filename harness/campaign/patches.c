@@ -99,7 +99,8 @@ static void sort_by_series(const Series *s, char **list, unsigned n)
 /* Whether the file names a suspect at all; else all candidates of the series are meant. */
 static bool names_suspects(const Campaign *c)
 {
-	return c->patches_count || c->parameters_count || c->config || c->history;
+	return c->patches_count || c->parameters_count || c->initcalls_count || c->config ||
+	       c->history;
 }
 
 static bool check_lists(Campaign *c, GError **error)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "campaign/campaign-internal.h"
+#include "initcall/order.h"
 
 #define BIT(i) ((uint64_t)1 << (i))
 
@@ -50,6 +51,22 @@ static void relate_patches(Campaign *c)
 			if (j >= 0 && c->candidates[j].kind == CANDIDATE_PATCH)
 				k->conflicts |= BIT(j);
 		}
+	}
+}
+
+/* A function runs once: it cannot be in two places. */
+static void relate_initcalls(Campaign *c)
+{
+	g_autoptr(GPtrArray) functions = g_ptr_array_new_with_free_func(g_free);
+	for (unsigned i = 0; i < c->candidates_count; i++) {
+		Candidate *k = &c->candidates[i];
+		char *function = NULL;
+		if (k->kind == CANDIDATE_INITCALL)
+			initcall_move_check(k->text, &function, NULL);
+		g_ptr_array_add(functions, function);
+		for (unsigned j = 0; function && j < i; j++)
+			if (g_strcmp0(functions->pdata[j], function) == 0)
+				k->conflicts |= BIT(j);
 	}
 }
 
@@ -213,6 +230,7 @@ bool campaign_relate(Campaign *c, GError **error)
 	if (c->history)
 		return weigh(c, error);
 	relate_patches(c);
+	relate_initcalls(c);
 	for (unsigned r = 0; r < c->relations_count; r++)
 		if (!relate_named(c, r, error))
 			return false;

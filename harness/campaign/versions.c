@@ -15,8 +15,9 @@ void campaign_version_clear(CampaignVersion *v)
 /* Suspects and patches belong to each version, or there are none. */
 static bool check_alone(const Campaign *c, GError **error)
 {
-	static const char *const others[] = {"series", "fixtures", "candidates", "parameters",
-					     "config", "history",  "relations",	 NULL};
+	static const char *const others[] = {"series",	   "fixtures",	"candidates",
+					     "parameters", "initcalls", "config",
+					     "history",	   "relations", NULL};
 	for (const char *const *key = others; *key; key++)
 		if (campaign_given(c->path, *key))
 			return campaign_error(error, c->path, *key,

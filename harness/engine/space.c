@@ -7,7 +7,8 @@
 #include "base/error.h"
 
 #define BIT(i) ((uint64_t)1 << (i))
-#define NAMED 8 /* members of a set that a line of text names */
+#define REORDER_S 0.5 /* a rewrite and its artifacts; docs/init-order.md */
+#define NAMED 8	      /* members of a set that a line of text names */
 
 /* ---- names ---- */
 
@@ -78,13 +79,15 @@ SearchMask engine_compiled(const Campaign *c, SearchMask mask)
 /* What the build request of a variant says beside what all of them say. */
 static void put_candidates(const Campaign *c, SearchMask mask, json_t *request)
 {
-	json_t *patches = json_array(), *config = json_array();
+	json_t *patches = json_array(), *config = json_array(), *moves = json_array();
 	for (unsigned i = 0; mask && i < c->candidates_count; i++) {
 		const Candidate *k = &c->candidates[i];
 		if (!(mask & BIT(i)))
 			continue;
 		if (k->kind == CANDIDATE_PATCH)
 			json_array_append_new(patches, kx_json_text(k->text));
+		if (k->kind == CANDIDATE_INITCALL)
+			json_array_append_new(moves, kx_json_text(k->text));
 		if (k->kind != CANDIDATE_CONFIG)
 			continue;
 		g_auto(GStrv) settings = candidate_settings(k->text, NULL);
@@ -94,7 +97,10 @@ static void put_candidates(const Campaign *c, SearchMask mask, json_t *request)
 	json_object_set_new(request, "candidates", patches);
 	if (json_array_size(config))
 		json_object_set(request, "config", config);
+	if (json_array_size(moves))
+		json_object_set(request, "initcalls", moves);
 	json_decref(config);
+	json_decref(moves);
 }
 
 static json_t *list(char *const *items, unsigned n)
@@ -161,11 +167,21 @@ char *engine_cmdline(const Campaign *c, SearchMask mask)
 	return g_string_free(s, FALSE);
 }
 
-static bool has_kernel(const Engine *e, SearchMask compiled)
+/* What is made in the compiled kernel. */
+static SearchMask moves_of(const Campaign *c)
+{
+	SearchMask moves = 0;
+	for (unsigned i = 0; !campaign_is_numbered(c) && i < c->candidates_count; i++)
+		if (c->candidates[i].kind == CANDIDATE_INITCALL)
+			moves |= BIT(i);
+	return moves;
+}
+
+static bool has_kernel(const Engine *e, SearchMask compiled, SearchMask but)
 {
 	for (guint i = 0; i < e->kernels->len; i++) {
 		const EngineKernel *k = e->kernels->pdata[i];
-		if (k->mask == compiled && k->ok && !k->clean && !k->launcher)
+		if ((k->mask & ~but) == (compiled & ~but) && k->ok && !k->clean && !k->launcher)
 			return true;
 	}
 	return false;
@@ -174,8 +190,11 @@ static bool has_kernel(const Engine *e, SearchMask compiled)
 double engine_build_cost(SearchVariant variant, gpointer engine)
 {
 	const Engine *e = engine;
-	if (has_kernel(e, engine_compiled(e->campaign, variant)))
+	SearchMask compiled = engine_compiled(e->campaign, variant);
+	if (has_kernel(e, compiled, 0))
 		return 0;
+	if (has_kernel(e, compiled, moves_of(e->campaign)))
+		return REORDER_S;
 	SearchCosts defaults;
 	search_costs_init(&defaults);
 	return MAX(engine_median(e->build_s, defaults.build_s), 1e-3);

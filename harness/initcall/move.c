@@ -125,6 +125,16 @@ static bool parse(const char *text, Move *m, GError **error)
 	return true;
 }
 
+bool initcall_move_check(const char *move, char **ret_function, GError **error)
+{
+	g_auto(Move) m;
+	if (!parse(move, &m, error))
+		return false;
+	if (ret_function)
+		*ret_function = g_steal_pointer(&m.function);
+	return true;
+}
+
 static bool allowed(const Initcall *c, InitcallLevel to, bool force, GError **error)
 {
 	InitcallLevel which = is_special(c->level) ? c->level : to;

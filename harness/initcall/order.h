@@ -36,6 +36,9 @@ char *initcall_order_text(const InitcallOrder *o);
  * KX_ERROR_INPUT: it is no move, or there is no such function; KX_ERROR_REFUSED: it must not be. */
 bool initcall_order_move(InitcallOrder *o, const char *move, bool force, GError **error);
 
+/* Whether a text has the form of a move. *ret_function: whose (caller frees); may be NULL. */
+bool initcall_move_check(const char *move, char **ret_function, GError **error);
+
 /* Brings them into the order of a file: lines as of initcall_order_text ('#' begins a comment), or
  * the JSON of initcall_order_json. It must name each one exactly once; only console, security and
  * early ones may be left out, and other orders of these need `force`. */

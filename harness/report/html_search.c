@@ -139,7 +139,9 @@ static void put_kind(GString *out, const json_t *c)
 {
 	static const struct {
 		const char *kind, *words;
-	} kinds[] = {{"parameter", "boot parameter"}, {"config", "kconfig option"}};
+	} kinds[] = {{"parameter", "boot parameter"},
+		     {"initcall", "move of an initcall"},
+		     {"config", "kconfig option"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		if (strcmp(report_str(c, "kind"), kinds[i].kind) == 0)
 			g_string_append(out, kinds[i].words);

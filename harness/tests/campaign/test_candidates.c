@@ -39,6 +39,25 @@ static void test_mixture(void **state)
 	assert_string_equal(candidate_kind_name(CANDIDATE_CONFIG), "config");
 }
 
+/* A function is in one place: two moves of it are never together. */
+static void test_initcalls(void **state)
+{
+	g_autoptr(Campaign) c =
+		load_with("[late, early]\n",
+			  "[late, early]\n"
+			  "parameters: [quiet]\n"
+			  "initcalls: [iommu_init=arch, 'acpi_init=subsys:last', iommu_init=late]\n"
+			  "config: {options: [A=y]}\n");
+	assert_int_equal(c->candidates_count, 7);
+	assert_int_equal(c->candidates[3].kind, CANDIDATE_INITCALL);
+	assert_string_equal(c->candidates[3].name, "iommu_init=arch");
+	assert_string_equal(c->candidates[4].text, "acpi_init=subsys:last");
+	assert_int_equal(c->candidates[3].conflicts, 1 << 5);
+	assert_int_equal(c->candidates[5].conflicts, 1 << 3);
+	assert_int_equal(c->candidates[4].conflicts, 0);
+	assert_string_equal(candidate_kind_name(CANDIDATE_INITCALL), "initcall");
+}
+
 /* Without patches there need be no series. */
 static void test_no_series(void **state)
 {
@@ -142,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mixture, tree_set_up, tree_tear_down),
+		cmocka_unit_test_setup_teardown(test_initcalls, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_no_series, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_weights, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_expand_config, tree_set_up, tree_tear_down),
