@@ -97,45 +97,62 @@ static void tool_free(gpointer data)
 	g_free(t);
 }
 
+typedef struct {
+	const char *name, *package;
+	bool needed;
+	bool inside; /* a root has its own */
+	const char *argv[6];
+} Tool;
+
+static const Tool tools[] = {
+	{"ld", "binutils", true, true, {"ld", "--version"}},
+	{"make", "make", true, true, {"make", "--version"}},
+	{"flex", "flex", true, true, {"flex", "--version"}},
+	{"bison", "bison", true, true, {"bison", "--version"}},
+	{"bc", "bc", true, true, {"bc", "--version"}},
+	{"perl", "perl", true, true, {"perl", "-e", "print \"perl $^V\\n\""}},
+	{"gzip", "gzip", true, true, {"gzip", "--version"}},
+	{"git", "git", true, false, {"git", "--version"}},
+	{"libelf",
+	 "libelf-dev",
+	 true,
+	 true,
+	 {"sh", "-c",
+	  "echo '#include <libelf.h>' | cc -E - >/dev/null && "
+	  "(pkg-config --modversion libelf 2>/dev/null || echo present)"}},
+	{"libssl",
+	 "libssl-dev",
+	 false,
+	 true,
+	 {"sh", "-c",
+	  "echo '#include <openssl/opensslv.h>' | cc -E - >/dev/null && "
+	  "(pkg-config --modversion openssl 2>/dev/null || echo present)"}},
+	{"ccache", "ccache", false, true, {"ccache", "--version"}},
+	{"bwrap", "bubblewrap", false, false, {"bwrap", "--version"}},
+};
+
+static void add_tool(GPtrArray *out, const char *name, const char *package, bool needed,
+		     char *version)
+{
+	KernelTool *t = g_new0(KernelTool, 1);
+	*t = (KernelTool){.name = name, .package = package, .version = version, .needed = needed};
+	g_ptr_array_add(out, t);
+}
+
 GPtrArray *kernel_check_tools(const Recipe *recipe)
 {
-	const struct {
-		const char *name, *package;
-		bool needed;
-		const char *argv[6];
-	} tools[] = {
-		{"compiler", "gcc", true, {"gcc", "--version"}},
-		{"ld", "binutils", true, {"ld", "--version"}},
-		{"make", "make", true, {"make", "--version"}},
-		{"flex", "flex", true, {"flex", "--version"}},
-		{"bison", "bison", true, {"bison", "--version"}},
-		{"bc", "bc", true, {"bc", "--version"}},
-		{"perl", "perl", true, {"perl", "-e", "print \"perl $^V\\n\""}},
-		{"gzip", "gzip", true, {"gzip", "--version"}},
-		{"git", "git", true, {"git", "--version"}},
-		{"libelf",
-		 "libelf-dev",
-		 true,
-		 {"sh", "-c",
-		  "echo '#include <libelf.h>' | cc -E - >/dev/null && "
-		  "(pkg-config --modversion libelf 2>/dev/null || echo present)"}},
-		{"libssl",
-		 "libssl-dev",
-		 false,
-		 {"sh", "-c",
-		  "echo '#include <openssl/opensslv.h>' | cc -E - >/dev/null && "
-		  "(pkg-config --modversion openssl 2>/dev/null || echo present)"}},
-		{"ccache", "ccache", false, {"ccache", "--version"}},
-		{"bwrap", "bubblewrap", false, {"bwrap", "--version"}},
-	};
+	const Toolchain *own = recipe->toolchain;
+	const Toolchain usual = {.cc = (char *)"gcc"};
+	const Toolchain *t = own ? own : &usual; /* until the source tells */
+	g_autofree char *command = g_strconcat(t->cross ? t->cross : "", t->cc, NULL);
+	const char *compiler[] = {command, "--version", NULL};
 	GPtrArray *out = g_ptr_array_new_with_free_func(tool_free);
-	for (guint i = 0; i < G_N_ELEMENTS(tools); i++) {
-		KernelTool *t = g_new0(KernelTool, 1);
-		*t = (KernelTool){.name = tools[i].name,
-				  .package = tools[i].package,
-				  .version = first_line(tools[i].argv, NULL),
-				  .needed = tools[i].needed};
-		g_ptr_array_add(out, t);
-	}
+	add_tool(out, "compiler", "gcc", true, said_by(t, compiler, NULL));
+	for (guint i = 0; i < G_N_ELEMENTS(tools); i++)
+		if (!(t->root && tools[i].inside))
+			add_tool(out, tools[i].name, tools[i].package,
+				 tools[i].needed ||
+					 (t->root && g_str_equal(tools[i].name, "bwrap")),
+				 first_line(tools[i].argv, NULL));
 	return out;
 }
