@@ -110,6 +110,15 @@ static void make_survey(Campaign *c, CampaignSurvey *s, const json_t *w)
 	c->survey = s;
 }
 
+/* Moves of the bad order. */
+static void make_order(Campaign *c, CampaignOrder *o, const json_t *world)
+{
+	*o = (CampaignOrder){.seed = 1};
+	o->bad_count = copy_list(world, "bad_order", &o->bad);
+	c->order = o;
+	c->effect = EFFECT_CAUSES;
+}
+
 /* Names; one with a '-' in front is missing. */
 static void make_versions(Campaign *c, const json_t *all)
 {
@@ -232,6 +241,9 @@ int main(int argc, char **argv)
 	const json_t *history = json_object_get(w, "history");
 	const json_t *versions = json_object_get(w, "versions");
 	CampaignSurvey survey = {0};
+	CampaignOrder order = {0};
+	if (json_object_get(w, "bad_order"))
+		make_order(&c, &order, w);
 	if (json_object_get(w, "survey"))
 		make_survey(&c, &survey, json_object_get(w, "survey"));
 	if (history)
@@ -262,6 +274,7 @@ int main(int argc, char **argv)
 	if (error)
 		fprintf(stderr, "error %d: %s\n", error->code, error->message);
 	g_free(survey.variants);
+	g_strfreev(order.bad);
 	if (history)
 		free_history(&c);
 	else if (versions)

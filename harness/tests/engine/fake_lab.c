@@ -10,6 +10,8 @@
  *   effect                cures or causes
  *   base_faults           default true with cures
  *   faulty [names]        in place of all that: variants with one of these are faulty
+ *   order [pairs]         a kernel with an order: faulty with all these functions the other way
+ *                         round (`vmlinux`: the file that the kernel as compiled is)
  *   unbuildable [names]   variants with one of these do not compile
  *   hang, panic [names]   likewise
  *   drift                 {"from": N, "q": Q}: another q from trial N on
@@ -74,8 +76,31 @@ static double chance(const json_t *names, gint64 trial)
 	return (double)g_ascii_strtoull(sum, NULL, 16) / (double)(G_GUINT64_CONSTANT(1) << 52);
 }
 
+static size_t place_of(const json_t *names, const json_t *name)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach ((json_t *)names, i, one)
+		if (json_equal(one, name))
+			break;
+	return i;
+}
+
+static bool is_wrong_order(const json_t *names)
+{
+	size_t i;
+	json_t *pair;
+	json_array_foreach (json_object_get(world, "order"), i, pair)
+		if (place_of(names, json_array_get(pair, 0)) <=
+		    place_of(names, json_array_get(pair, 1)))
+			return false;
+	return true;
+}
+
 static bool is_bad(const json_t *names)
 {
+	if (json_object_get(world, "order"))
+		return is_wrong_order(names);
 	if (json_object_get(world, "faulty"))
 		return lists("faulty", names);
 	bool cures = g_strcmp0(kx_json_str(world, "effect"), "causes") != 0;
@@ -130,6 +155,31 @@ static void say_build(const char *status, const char *hash, const char *dir, con
 		      "failed_step", *reason ? "compile" : ""));
 }
 
+/* The functions of an order's file. */
+static void add_order(json_t *names, const char *path)
+{
+	g_autofree char *text = NULL;
+	if (!path || !g_file_get_contents(path, &text, NULL, NULL))
+		return;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) words = g_strsplit_set(*line, " @", 3);
+		if (**line != '#' && words[0] && words[1])
+			json_array_append_new(names, json_string(words[1]));
+	}
+}
+
+/* What an order campaign reads beside the kernel. */
+static bool put_vmlinux(const char *dir)
+{
+	g_autofree char *data = NULL;
+	g_autofree char *to = g_build_filename(dir, "vmlinux", NULL);
+	const char *from = kx_json_str(world, "vmlinux");
+	gsize len;
+	return !from || (g_file_get_contents(from, &data, &len, NULL) &&
+			 g_file_set_contents(to, data, (gssize)len, NULL));
+}
+
 static int build(const char *file, const json_t *request)
 {
 	g_autoptr(json_t) names = json_copy(json_object_get(request, "candidates"));
@@ -139,6 +189,7 @@ static int build(const char *file, const json_t *request)
 	/* a version */
 	if (!g_str_equal(kx_json_str(request, "recipe"), "/lab/linux.yaml"))
 		json_array_append(names, json_object_get(request, "recipe"));
+	add_order(names, kx_json_str(request, "order"));
 	g_autofree char *of_names = names_hash(names);
 	/* Without a series it is the launcher: another kernel than that of no candidates. */
 	g_autofree char *hash = json_object_get(request, "series")
@@ -167,7 +218,7 @@ static int build(const char *file, const json_t *request)
 		say_build("unbuildable", hash, dir, "error: 'x' undeclared");
 		return 0;
 	}
-	if (!kx_mkdir(dir, NULL))
+	if (!kx_mkdir(dir, NULL) || !put_vmlinux(dir))
 		return 1;
 	if (!g_str_equal(trouble, "nokernel") && !kx_json_save(kernel, names, NULL))
 		return 1;
