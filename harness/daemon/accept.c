@@ -108,6 +108,8 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	submission_set(&s->window, a->r.window);
 	g_strfreev(s->targets);
 	s->targets = g_steal_pointer(&targets);
+	g_strfreev(s->also);
+	s->also = kx_json_strv(a->said, "also");
 	s->uid = a->peer.uid;
 	s->priority = a->r.priority;
 	s->hours = a->r.hours;

@@ -63,6 +63,8 @@ json_t *submission_json(const Submission *s, const DaemonConfig *c)
 	set_time(o, "not_before_us", s->state == SUBMISSION_QUEUED ? s->not_before_us : 0);
 	if (s->attempts)
 		json_object_set_new(o, "failures", json_integer(s->attempts));
+	if (s->also[0])
+		json_object_set_new(o, "also", kx_json_from_strv((const char *const *)s->also));
 	if (s->again)
 		json_object_set_new(o, "again", json_true());
 	if (s->engine.pid)

@@ -12,6 +12,7 @@
 #include "daemon/retention.h"
 
 #define TICK_S 5
+#define RACE_MS 500
 #define MAX_SLEEP_S 60 /* the clock may be set */
 
 /* ---- changes ---- */
@@ -163,6 +164,7 @@ static PlanItem make_item(const Daemon *d, const Submission *s, TimeWindow *wind
 			  .served_us = served_us(d, s->uid),
 			  .campaign = s->name,
 			  .targets = s->targets,
+			  .also = s->also,
 			  .bound = s->target,
 			  .running = s->state == SUBMISSION_RUNNING,
 			  .slot = s->slot,
@@ -179,7 +181,9 @@ static void start(Daemon *d, Submission *s, const PlanItem *i)
 		return;
 	}
 	s->wait_reason = g_strdup(error->message);
-	if (!d->trouble && !g_error_matches(error, KX_ERROR, KX_ERROR_BUSY))
+	if (g_error_matches(error, KX_ERROR, KX_ERROR_BUSY))
+		d->lost_race = true;
+	else if (!d->trouble)
 		sitting_failed(d, s, error->message);
 }
 
@@ -240,7 +244,10 @@ static void plan(Daemon *d)
 	gint64 change = plan_make(items, n, &lab);
 	for (guint i = 0; i < n; i++)
 		apply(d, of[i], &items[i]);
-	gint64 wait_ms = CLAMP((change - lab.now_us) / 1000 + 1, 10, MAX_SLEEP_S * 1000);
+	gint64 wait_ms = d->lost_race
+				 ? RACE_MS
+				 : CLAMP((change - lab.now_us) / 1000 + 1, 10, MAX_SLEEP_S * 1000);
+	d->lost_race = false;
 	g_clear_handle_id(&d->clock_source, g_source_remove);
 	d->clock_source = g_timeout_add((guint)wait_ms, on_clock, d);
 }

@@ -59,7 +59,8 @@ typedef struct {
 json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r);
 
 /* Takes a submission. `done` gets the answer (borrowed) once it is on disk or refused; not if
- * daemon_submit_drop() was called with the handle before: then nothing is queued. */
+ * daemon_submit_drop() was called with the handle before: then nothing is queued. NULL: it was
+ * refused at once, and `done` has been called. */
 typedef struct Acceptance Acceptance;
 typedef void (*DaemonAnswerFunc)(const json_t *answer, gpointer user);
 Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,

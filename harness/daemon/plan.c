@@ -78,23 +78,54 @@ static bool slot_is_free(const Plan *p, const char *target, unsigned slot)
 	return !p->lab->is_held(target, slot, p->lab->user);
 }
 
-/* Finds a place for it; says why there is none. */
+/* A free place on a target, or -1. */
+static int free_slot(const Plan *p, const char *target, unsigned slots)
+{
+	for (unsigned slot = 0; slot < slots; slot++)
+		if (slot_is_free(p, target, slot))
+			return (int)slot;
+	return -1;
+}
+
+/* Its place, or why there is none: *busy names what is in use, *ret_why says why nothing may be
+ * used. */
+static int look_for(const Plan *p, const char *target, GString *busy, const char **ret_why)
+{
+	unsigned slots = p->lab->slots(target, ret_why, p->lab->user);
+	int slot = free_slot(p, target, slots);
+	if (slot < 0 && slots)
+		g_string_append_printf(busy, "%s%s", busy->len ? ", " : "", target);
+	return slot;
+}
+
+static const char *find_one(const Plan *p, const PlanItem *i, GString *busy, const char **ret_why,
+			    int *ret_slot)
+{
+	for (char *const *t = i->targets; *t; t++) {
+		if (i->bound && *i->bound && !g_str_equal(*t, i->bound))
+			continue;
+		*ret_slot = look_for(p, *t, busy, ret_why);
+		if (*ret_slot >= 0)
+			return *t;
+	}
+	return NULL;
+}
+
 static bool find_target(const Plan *p, PlanItem *i)
 {
 	g_autoptr(GString) busy = g_string_new(NULL);
 	const char *why = NULL;
-	for (char *const *t = i->targets; *t; t++) {
-		if (i->bound && *i->bound && !g_str_equal(*t, i->bound))
-			continue;
-		unsigned slots = p->lab->slots(*t, &why, p->lab->user);
-		for (unsigned slot = 0; slot < slots; slot++)
-			if (slot_is_free(p, *t, slot)) {
-				i->target = *t;
-				i->target_slot = slot;
-				return true;
-			}
-		if (slots)
-			g_string_append_printf(busy, "%s%s", busy->len ? ", " : "", *t);
+	int slot = -1;
+	const char *target = find_one(p, i, busy, &why, &slot);
+	bool all = target != NULL;
+	if (all)
+		g_string_truncate(busy, 0);
+	for (char *const *t = i->also; all && t && *t; t++)
+		all = look_for(p, *t, busy, &why) >= 0;
+	if (all) {
+		i->target = target;
+		i->target_slot = (unsigned)slot;
+		return true;
 	}
 	i->held = !busy->len;
 	i->reason = busy->len ? g_strdup_printf("waits for target %s", busy->str)

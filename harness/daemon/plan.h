@@ -23,6 +23,7 @@ typedef struct {
 	gint64 served_us;     /* when a campaign of this owner was last started */
 	const char *campaign; /* name: two of one name never run at once */
 	char *const *targets; /* any of these, NULL-terminated */
+	char *const *also;    /* and a place on each of these; NULL: none */
 	const char *bound;    /* it began on this one and stays there; NULL or "": on none yet */
 	bool running;
 	unsigned slot;		  /* of `bound`, of one that runs */

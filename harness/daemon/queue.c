@@ -18,6 +18,7 @@ static const char *const steps[] = {
 	"  folder TEXT NOT NULL UNIQUE,"
 	"  file TEXT NOT NULL,"
 	"  targets TEXT NOT NULL CHECK (json_valid(targets)),"
+	"  also TEXT NOT NULL CHECK (json_valid(also)),"
 	"  uid INTEGER NOT NULL, owner TEXT NOT NULL,"
 	"  priority INTEGER NOT NULL,"
 	"  hours_of_day TEXT NOT NULL,"
@@ -102,6 +103,7 @@ Submission *submission_new(void)
 	for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
 		*string_at(s, i) = g_strdup("");
 	s->targets = g_new0(char *, 1);
+	s->also = g_new0(char *, 1);
 	s->after_run = -1;
 	s->progress = json_object();
 	s->verdict = json_null();
@@ -115,6 +117,7 @@ void submission_free(Submission *s)
 	for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(*string_at(s, i));
 	g_strfreev(s->targets);
+	g_strfreev(s->also);
 	json_decref(s->progress);
 	json_decref(s->verdict);
 	g_free(s->wait_reason);
@@ -167,16 +170,17 @@ static bool add_note(Queue *q, gint64 submission, QueueNote note, GError **error
 static bool add_row(Queue *q, Submission *s, GError **error)
 {
 	g_autoptr(json_t) targets = kx_json_from_strv((const char *const *)s->targets);
+	g_autoptr(json_t) also = kx_json_from_strv((const char *const *)s->also);
 	if (!sql_exec(q->sql, error,
 		      "INSERT INTO submission (name, title, question, digest, folder, file, "
-		      "targets, uid, owner, priority, hours_of_day, hours, boots, "
+		      "targets, also, uid, owner, priority, hours_of_day, hours, boots, "
 		      "compile_minutes, again, after_run, state, wish, reason, attempts, "
 		      "not_before_us, target, run, progress, verdict, created_us, started_us, "
-		      "finished_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, "
+		      "finished_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, "
 		      "'queued', 0, '', 0, 0, '', '', '{}', 'null', ?, 0, 0)",
-		      "ssssssjisisdidii", s->name, s->title, s->question, s->digest, s->folder,
-		      s->file, targets, (gint64)s->uid, s->owner, (gint64)s->priority, s->window,
-		      s->hours, (gint64)s->boots, s->compile_minutes, (gint64)s->again,
+		      "ssssssjjisisdidii", s->name, s->title, s->question, s->digest, s->folder,
+		      s->file, targets, also, (gint64)s->uid, s->owner, (gint64)s->priority,
+		      s->window, s->hours, (gint64)s->boots, s->compile_minutes, (gint64)s->again,
 		      s->created_us))
 		return false;
 	s->id = sql_last_id(q->sql);
@@ -229,11 +233,19 @@ bool queue_note(Queue *q, QueueNote note, GError **error)
 	"hours_of_day, hours, boots, compile_minutes, again, after_run, s.state, wish, reason, "   \
 	"attempts, not_before_us, s.target, run, progress, verdict, created_us, started_us, "      \
 	"finished_us, coalesce(l.slot, 0), coalesce(l.pid, 0), coalesce(l.start, 0), "             \
-	"coalesce(l.boot, '') FROM submission s LEFT JOIN lease l ON l.submission = s.id "
+	"coalesce(l.boot, ''), also FROM submission s LEFT JOIN lease l ON l.submission = s.id "
 
 static void take_text(SqlRow *row, int column, char **field)
 {
 	submission_set(field, sql_text(row, column));
+}
+
+static void take_list(SqlRow *row, int column, char ***field)
+{
+	g_autoptr(json_t) list = sql_json(row, column);
+	g_autoptr(json_t) holder = json_pack("{s:O}", "list", list);
+	g_strfreev(*field);
+	*field = kx_json_strv(holder, "list");
 }
 
 static gpointer read_row(SqlRow *row)
@@ -244,10 +256,8 @@ static gpointer read_row(SqlRow *row)
 				&s->digest, &s->folder, &s->file};
 	for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
 		take_text(row, 1 + (int)i, texts[i]);
-	g_autoptr(json_t) targets = sql_json(row, 7);
-	g_autoptr(json_t) holder = json_pack("{s:O}", "t", targets);
-	g_strfreev(s->targets);
-	s->targets = kx_json_strv(holder, "t");
+	take_list(row, 7, &s->targets);
+	take_list(row, 33, &s->also);
 	s->uid = (guint64)sql_int(row, 8);
 	take_text(row, 9, &s->owner);
 	s->priority = (int)sql_int(row, 10);

@@ -13,6 +13,7 @@
 #define KEEP_EVENTS 100
 #define MAX_LOG (1 << 20)
 #define MAX_GARBAGE 20
+#define SAVE_PROGRESS_S 60
 
 struct Sitting {
 	Daemon *d;
@@ -21,8 +22,8 @@ struct Sitting {
 	char *stop_why; /* we told it to end; NULL: we did not */
 	json_t *verdict;
 	unsigned trials, garbage;
-	gint64 began_us;
-	GQueue events; /* json_t: the last ones */
+	gint64 saved_us; /* monotonic: when the progress was last written */
+	GQueue events;	 /* json_t: the last ones */
 };
 
 static void sitting_free(Sitting *t)
@@ -79,6 +80,10 @@ static void on_line(const char *line, gpointer user)
 		t->verdict = json_incref(event);
 	}
 	progress_take(t->s->progress, event);
+	if (g_get_monotonic_time() - t->saved_us > SAVE_PROGRESS_S * G_USEC_PER_SEC) {
+		t->saved_us = g_get_monotonic_time();
+		daemon_save(t->d, t->s, NULL, NULL);
+	}
 	daemon_publish(t->d, t->s, json_incref(event));
 }
 
@@ -248,7 +253,7 @@ static GPtrArray *arguments(const Daemon *d, const Submission *s, bool again)
 	return argv;
 }
 
-static KxChild *spawn(Sitting *t, bool again, int lease, GError **error)
+static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **error)
 {
 	const Submission *s = t->s;
 	g_autofree char *folder = folder_path(t->d, s, NULL);
@@ -263,7 +268,7 @@ static KxChild *spawn(Sitting *t, bool again, int lease, GError **error)
 	return kx_child_start(&(KxProc){.argv = (const char *const *)argv->pdata,
 					.env = (const char *const[]){variable, NULL},
 					.log_path = log,
-					.fds = (const int[]){lease, -1}},
+					.fds = (const int *)(void *)leases->data},
 			      on_line, on_end, t, error);
 }
 
@@ -281,23 +286,65 @@ static bool record(Daemon *d, Submission *s, const char *target, unsigned slot)
 	return false;
 }
 
+static void close_leases(GArray *fds)
+{
+	for (guint i = 0; i < fds->len; i++)
+		if (g_array_index(fds, int, i) >= 0)
+			close(g_array_index(fds, int, i));
+	g_array_unref(fds);
+}
+
+static bool take_any_slot(const Daemon *d, const char *target, GArray *fds, GError **error)
+{
+	unsigned slots = daemon_config_slots(d->config, target);
+	for (unsigned slot = 0; slot < slots; slot++) {
+		int fd = lease_take(d->o.state, target, slot, NULL);
+		if (fd >= 0) {
+			g_array_append_val(fds, fd);
+			return true;
+		}
+	}
+	g_set_error(error, KX_ERROR, KX_ERROR_BUSY, "waits for target %s", target);
+	return false;
+}
+
+/* Its target's and those of all that it needs besides, ended by -1; NULL: *error, and it has none.
+ */
+static GArray *take_leases(const Daemon *d, const Submission *s, const char *target, unsigned slot,
+			   GError **error)
+{
+	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+	int fd = lease_take(d->o.state, target, slot, error), end = -1;
+	bool ok = fd >= 0;
+	if (ok)
+		g_array_append_val(fds, fd);
+	for (char *const *t = s->also; ok && *t; t++)
+		ok = take_any_slot(d, *t, fds, error);
+	if (ok) {
+		g_array_append_val(fds, end);
+		return fds;
+	}
+	close_leases(fds);
+	return NULL;
+}
+
 bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, GError **error)
 {
 	bool again;
 	if (!wants_new_run(d, s, &again, error))
 		return false;
-	int lease = lease_take(d->o.state, target, slot, error);
-	if (lease < 0)
+	GArray *leases = take_leases(d, s, target, slot, error);
+	if (!leases)
 		return false;
 	if (!record(d, s, target, slot)) {
-		close(lease);
+		close_leases(leases);
 		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s", d->trouble);
 		return false;
 	}
 	Sitting *t = g_new0(Sitting, 1);
-	*t = (Sitting){.d = d, .s = s, .began_us = g_get_monotonic_time()};
-	t->child = spawn(t, again, lease, error);
-	close(lease);
+	*t = (Sitting){.d = d, .s = s, .saved_us = g_get_monotonic_time()};
+	t->child = spawn(t, again, leases, error);
+	close_leases(leases);
 	if (!t->child) {
 		s->state = SUBMISSION_QUEUED;
 		sitting_free(t);

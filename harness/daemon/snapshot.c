@@ -176,14 +176,29 @@ static bool sync_all(const char *folder, GError **error)
 	return ok;
 }
 
+static bool has(const json_t *list, const char *name)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach (list, i, entry)
+		if (g_strcmp0(json_string_value(entry), name) == 0)
+			return true;
+	return false;
+}
+
 static json_t *describe(const Campaign *c)
 {
-	json_t *targets = json_array();
+	json_t *targets = json_array(), *also = json_array();
 	for (unsigned i = 0; i < c->target_names_count; i++)
 		json_array_append_new(targets, json_string(c->targets[i]->name));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", c->name, "title",
+	for (unsigned i = 0; i < c->versions_count; i++) {
+		const TargetConfig *own = c->versions[i].target;
+		if (own && !has(targets, own->name) && !has(also, own->name))
+			json_array_append_new(also, json_string(own->name));
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", c->name, "title",
 			 c->title ? c->title : "", "question", c->question ? c->question : "",
-			 "file", c->path, "digest", c->digest, "targets", targets);
+			 "file", c->path, "digest", c->digest, "targets", targets, "also", also);
 }
 
 json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error)

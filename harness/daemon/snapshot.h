@@ -27,7 +27,8 @@ bool snapshot_check(const json_t *packed, GError **error);
 
 /* Writes the files below `folder`, on disk when it returns, loads the campaign from there, and
  * tells what the queue must know:
- *   {"name", "title", "question", "file": path of the copy, "digest", "targets": [names]} */
+ *   {"name", "title", "question", "file": path of the copy, "digest", "targets": [names], "also":
+ *    [names of those that are needed besides, by versions]} */
 json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error);
 
 /* The folder with the copies. */

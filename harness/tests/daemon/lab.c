@@ -131,6 +131,20 @@ void lab_campaign(Lab *l, const char *name, const char *targets, const char *scr
 	assert_true(kx_mkdir(folder, NULL) && kx_write_scratch(path, text, -1, 0644, NULL));
 }
 
+void lab_campaign_of_versions(Lab *l, const char *name, const char *also, const char *script)
+{
+	g_autofree char *path = campaign_path(l, name);
+	g_autofree char *text = g_strdup_printf(
+		"name: %s\nbase: linux-6.1\noracle: vtd-window\ntargets: [t1]\nversions:\n"
+		"- {name: v1, base: linux-6.1}\n- {name: v2, base: linux-6.1, target: %s}\n"
+		"# fake: %s\n",
+		name, also, script);
+	make_target(l, "t1");
+	make_target(l, also);
+	g_autofree char *folder = g_path_get_dirname(path);
+	assert_true(kx_mkdir(folder, NULL) && kx_write_scratch(path, text, -1, 0644, NULL));
+}
+
 static json_t *from_text(const char *text)
 {
 	g_autofree char *json = g_strdelimit(g_strdup(text), "'", '"');

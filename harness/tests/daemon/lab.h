@@ -25,6 +25,8 @@ void lab_start(Lab *l);
 int lab_end(Lab *l, int number);
 /* Writes the campaign file; targets as "t1, t2". */
 void lab_campaign(Lab *l, const char *name, const char *targets, const char *script);
+/* Writes one whose versions need these targets besides t1. */
+void lab_campaign_of_versions(Lab *l, const char *name, const char *also, const char *script);
 /* Submits it with more keys of the request (JSON with '), NULL: none. The id. */
 gint64 lab_submit(Lab *l, const char *name, const char *keys);
 /* A request (JSON with '); its answer, refusals too. NULL: no daemon answers. */

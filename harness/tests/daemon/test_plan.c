@@ -219,6 +219,19 @@ static void what_began_stays_on_its_target(void **state)
 	expect(items, 1, &lab, 1, NULL, "1:b");
 }
 
+static void one_that_needs_two_targets_waits_for_both(void **state)
+{
+	Lab lab = {.slots = 1, .held = "b"};
+	PlanItem items[] = {ITEM(1, 7, 0, a), ITEM(2, 7, -1, a)};
+	items[0].also = b;
+	expect(items, 2, &lab, 9, NULL, "2:a");
+	lab.held = NULL;
+	expect(items, 2, &lab, 9, NULL, "1:a");
+	lab.closed = "b";
+	expect(items, 2, &lab, 9, NULL, "2:a");
+	assert_true(items[0].held);
+}
+
 static void two_of_one_name_do_not_run_at_once(void **state)
 {
 	Lab lab = {.slots = 4};
@@ -254,6 +267,7 @@ int main(void)
 		cmocka_unit_test(the_urgent_comes_first_and_blocks_no_one),
 		cmocka_unit_test(owners_take_turns),
 		cmocka_unit_test(what_began_stays_on_its_target),
+		cmocka_unit_test(one_that_needs_two_targets_waits_for_both),
 		cmocka_unit_test(two_of_one_name_do_not_run_at_once),
 		cmocka_unit_test(clocks_hold_and_stop),
 	};

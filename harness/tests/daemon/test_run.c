@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -63,6 +65,78 @@ static void targets_are_shared_out(void **state)
 	for (guint i = 0; i < G_N_ELEMENTS(on); i++)
 		lab_wait(l, ids[i], "done");
 	lab_expect_runs(l, "c0-1:4 c1-1:4 c2-1:4 c3-1:4 c4-1:4");
+}
+
+static void waits_for(Lab *l, gint64 id, const char *what)
+{
+	const char *reason = NULL;
+	for (int i = 0; i < 100 && !reason; i++) {
+		g_autoptr(json_t) s = lab_status(l, id);
+		reason = kx_json_str(s, "waits_for");
+		if (reason)
+			assert_string_equal(reason, what);
+		g_usleep(10000);
+	}
+	assert_non_null(reason);
+}
+
+static void versions_hold_their_targets(void **state)
+{
+	Lab *l = *state;
+	lab_start(l);
+	lab_campaign_of_versions(l, "both", "t2", "trials=20 ms=20");
+	lab_campaign(l, "one", "t2", "trials=20 ms=20");
+	gint64 first = lab_submit(l, "one", NULL);
+	lab_wait(l, first, "running");
+	gint64 both = lab_submit(l, "both", NULL);
+	waits_for(l, both, "waits for target t2");
+	lab_wait(l, both, "running");
+	gint64 last = lab_submit(l, "one", "{'again': true}");
+	waits_for(l, last, "waits for target t2");
+	lab_wait(l, last, "done");
+	lab_expect_runs(l, "both-1:20 one-1:20 one-2:20");
+}
+
+static void listen_to(int fd, int ms, GString *told, unsigned *beats)
+{
+	char buf[512];
+	gint64 end = g_get_monotonic_time() + ms * 1000;
+	for (;;) {
+		ssize_t n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT);
+		if (n <= 0 && g_get_monotonic_time() >= end)
+			return;
+		buf[MAX(n, 0)] = '\0';
+		*beats += g_str_equal(buf, "WATCHDOG=1");
+		if (n <= 0)
+			g_usleep(5000);
+		else if (!g_str_has_prefix(buf, "STATUS=") && !g_str_has_prefix(buf, "WATCH"))
+			g_string_append_printf(told, "%.9s ", buf);
+	}
+}
+
+/* What a service manager hears. */
+static void the_service_manager_is_told(void **state)
+{
+	Lab *l = *state;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	g_snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", l->dir);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	g_setenv("NOTIFY_SOCKET", at.sun_path, TRUE);
+	g_setenv("WATCHDOG_USEC", "150000", TRUE);
+	lab_start(l);
+	g_unsetenv("NOTIFY_SOCKET");
+	g_unsetenv("WATCHDOG_USEC");
+	g_autoptr(GString) told = g_string_new(NULL);
+	unsigned beats = 0;
+	listen_to(fd, 400, told, &beats);
+	kill(l->daemon, SIGHUP);
+	listen_to(fd, 200, told, &beats);
+	assert_int_equal(lab_end(l, SIGTERM), 0);
+	listen_to(fd, 0, told, &beats);
+	close(fd);
+	assert_string_equal(told->str, "READY=1 RELOADING READY=1 STOPPING= ");
+	assert_in_range(beats, 3, 30);
 }
 
 static void later_edits_do_not_matter(void **state)
@@ -251,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(verdicts_come_in_order),	     TEST(targets_are_shared_out),
+		TEST(versions_hold_their_targets),   TEST(the_service_manager_is_told),
 		TEST(later_edits_do_not_matter),     TEST(failures_are_tried_again),
 		TEST(a_run_is_paused_and_cancelled), TEST(a_job_that_lingers_keeps_its_target),
 		TEST(a_new_run_is_begun_once),	     TEST(hours_and_disks_hold_it),
