@@ -101,7 +101,6 @@ static InitcallMark *mark_of(InitcallSymbols *s, const char *name)
 	} marks[] = {
 		{"__initcall_start", &s->start},
 		{"__initcall_end", &s->end},
-		{"__early_initcall_end", &s->early_end},
 		{"__initcallrootfs_start", &s->rootfs},
 		{"initcall_levels", &s->levels},
 		{"__con_initcall_start", &s->console},

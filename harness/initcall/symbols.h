@@ -25,7 +25,7 @@ typedef struct {
 } InitcallMark;
 
 typedef struct {
-	InitcallMark start, end, early_end, bounds[INITCALL_BOUNDS - 1], rootfs, levels;
+	InitcallMark start, end, bounds[INITCALL_BOUNDS - 1], rootfs, levels;
 	InitcallMark console, console_end, security, security_end;
 	GHashTable *by_address;	 /* of InitcallEntrySymbol */
 	GHashTable *by_function; /* the same; NULL value: several have the name */

@@ -104,9 +104,8 @@ static void forget_places(InitcallSymbols *s)
 {
 	GHashTableIter i;
 	gpointer value;
-	InitcallMark *marks[] = {&s->start,	  &s->end,	&s->early_end,
-				 &s->rootfs,	  &s->levels,	&s->console,
-				 &s->console_end, &s->security, &s->security_end};
+	InitcallMark *marks[] = {&s->start,   &s->end,	       &s->rootfs,   &s->levels,
+				 &s->console, &s->console_end, &s->security, &s->security_end};
 	for (guint k = 0; k < G_N_ELEMENTS(marks); k++)
 		marks[k]->at = 0;
 	for (guint k = 0; k < G_N_ELEMENTS(s->bounds); k++)
@@ -292,7 +291,6 @@ static bool read_bounds(Reader *r, GError **error)
 	return true;
 }
 
-/* A kernel without levels (before 2.6.39 there were no such symbols either) has one run of all. */
 static bool is_sync(InitcallLevel level)
 {
 	return level >= INITCALL_PURE && level <= INITCALL_LATE_SYNC &&

@@ -10,7 +10,7 @@
 #include <zlib.h>
 
 #define BASE UINT64_C(0xffffffff81000000)
-#define TEXT 0x1000 /* offset in the file, and from BASE */
+#define TEXT 0x100 /* offset in the file, and from BASE */
 #define MAX_LEVELS 9
 
 const MadeCall made_calls[] = {
