@@ -41,3 +41,34 @@ counts() {
   equal "$(counts cold)" '342 342 3,4 4 3,0 0 3'
   equal "$(of amd-survey '.trials | map(select(.outcome != "infra")) | length')" 18
 }
+
+@test "versions: kernels in a row, one row each; one without its source is left out" {
+  cat >rows.yaml <<END
+name: rows
+title: the order of 6.1, and that of 3.6 on the same code
+base: linux-6.1
+oracle: amd-window
+targets: [vm-amd]
+boot: {cmdline: amd_iommu_dump=1}
+versions:
+  - {name: v6.1, base: linux-6.1, series: amd-6.1, fixtures: [markers]}
+  - {name: gone, base: ./gone.yaml}
+  - {name: as-3.6, base: linux-6.1, series: amd-6.1, fixtures: [markers, block-early], cmdline: kexsect_test=1}
+survey: {boots: 2, modes: [cold]}
+END
+  cat >gone.yaml <<END
+name: gone
+source: {tarball: "file://$PWD/gone.tar.xz", sha256: $(printf '%064d' 0)}
+toolchain: gcc-native
+END
+  run kexsect run --plain ./rows.yaml
+  equal "$status" 1
+  [[ $output == *'version gone: '*'--skip-missing runs the others'* ]]
+  kexsect run --plain --skip-missing ./rows.yaml >run.log 2>&1 || { tail -n 40 run.log >&2; false; }
+  report_is_sound rows
+  equal "$(of rows '[.verdict.kind, .campaign.space] | join(" ")')" 'table versions'
+  equal "$(of rows '.survey.rows | map(.members[0] + " " + .status) | join(", ")')" \
+    'v6.1 booted, gone left_out, as-3.6 booted'
+  equal "$(of rows '.survey.rows | map(.cells[0].measures.faults | .min // "-") | join(" ")')" '0 - 342'
+  grep -q 'kexsect_test=1' "$KEXSECT_RESULTS"/campaigns/rows-1/trials/000002/cmdline
+}
