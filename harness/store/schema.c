@@ -158,7 +158,7 @@ static const char *const steps[] = {
 	"  campaign INTEGER NOT NULL REFERENCES campaign ON DELETE CASCADE,"
 	"  idx INTEGER NOT NULL CHECK (idx >= 0),"
 	"  kind TEXT NOT NULL"
-	"    CHECK (kind IN ('patch', 'parameter', 'config', 'commit', 'version')),"
+	"    CHECK (kind IN ('patch', 'parameter', 'initcall', 'config', 'commit', 'version')),"
 	"  name TEXT NOT NULL,"
 	"  title TEXT NOT NULL,"
 	"  text TEXT NOT NULL,"

@@ -68,7 +68,7 @@ typedef struct {
 } StoreCampaign;
 
 typedef struct {
-	char *kind; /* patch, parameter, config, commit, version */
+	char *kind; /* patch, parameter, initcall, config, commit, version */
 	char *name, *title;
 	char *text;	  /* what it is: a name in the series, words, settings, a hash */
 	char *file;	  /* absolute path of the patch */
