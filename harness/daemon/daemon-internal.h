@@ -23,7 +23,7 @@ struct Daemon {
 	Server *server;
 	guint plan_source, tick_source, clock_source, left_source, watchdog_source;
 	bool stopping;
-	bool lost_race;	   /* two starts of one plan wanted the same target: plan again soon */
+	bool plan_soon;	   /* a start was refused for what may pass in a moment */
 	char *disk_why;	   /* too little space: nothing runs */
 	char *trouble;	   /* the queue cannot be written: nothing starts */
 	gint64 thinned_us; /* monotonic: when old evidence was last looked for; 0: not yet */

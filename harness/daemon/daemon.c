@@ -12,7 +12,7 @@
 #include "daemon/retention.h"
 
 #define TICK_S 5
-#define RACE_MS 500
+#define SOON_MS 500
 #define MAX_SLEEP_S 60 /* the clock may be set */
 
 /* ---- changes ---- */
@@ -181,8 +181,9 @@ static void start(Daemon *d, Submission *s, const PlanItem *i)
 		return;
 	}
 	s->wait_reason = g_strdup(error->message);
-	if (g_error_matches(error, KX_ERROR, KX_ERROR_BUSY))
-		d->lost_race = true;
+	if (g_error_matches(error, KX_ERROR, KX_ERROR_BUSY) ||
+	    g_error_matches(error, KX_ERROR, KX_ERROR_NO_SPACE))
+		d->plan_soon = true;
 	else if (!d->trouble)
 		sitting_failed(d, s, error->message);
 }
@@ -244,10 +245,10 @@ static void plan(Daemon *d)
 	gint64 change = plan_make(items, n, &lab);
 	for (guint i = 0; i < n; i++)
 		apply(d, of[i], &items[i]);
-	gint64 wait_ms = d->lost_race
-				 ? RACE_MS
+	gint64 wait_ms = d->plan_soon
+				 ? SOON_MS
 				 : CLAMP((change - lab.now_us) / 1000 + 1, 10, MAX_SLEEP_S * 1000);
-	d->lost_race = false;
+	d->plan_soon = false;
 	g_clear_handle_id(&d->clock_source, g_source_remove);
 	d->clock_source = g_timeout_add((guint)wait_ms, on_clock, d);
 }

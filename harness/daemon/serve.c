@@ -21,8 +21,9 @@
 #define MAX_CONNECTIONS 64
 #define MAX_OF_USER 32
 #define MAX_BUFFERED (96u << 20) /* bytes of unfinished requests of all connections */
-#define MAX_UNREAD (4u << 20)	 /* bytes that a client leaves unread */
-#define REQUEST_TIMEOUT_S 30	 /* from its first byte to its last */
+#define MAX_UNREAD                                                                                 \
+	(4u << 20) /* bytes left unread: nothing more is answered, who watches is dropped */
+#define REQUEST_TIMEOUT_S 30 /* from its first byte to its last */
 #define IDLE_TIMEOUT_S 60
 
 typedef struct {
@@ -136,6 +137,8 @@ static gboolean on_writable(int fd, GIOCondition condition, gpointer data)
 	c->out_source = 0;
 	if (c->closing || condition & (G_IO_ERR | G_IO_HUP))
 		doom(c);
+	else
+		receive(c); /* it may have waited for this */
 	return G_SOURCE_REMOVE;
 }
 
@@ -147,7 +150,7 @@ static void say(Connection *c, const json_t *line)
 	g_string_append(c->out, text ? text : "{}");
 	g_string_append_c(c->out, '\n');
 	free(text);
-	if (c->out->len > MAX_UNREAD)
+	if (c->subscription && c->out->len > MAX_UNREAD)
 		doom(c);
 	else
 		push(c);
@@ -219,7 +222,7 @@ static void handle(Connection *c, const char *line, size_t len)
 static void receive(Connection *c)
 {
 	const char *end;
-	while (!c->acceptance && !c->subscription && !c->closing &&
+	while (!c->acceptance && !c->subscription && !c->closing && c->out->len < MAX_UNREAD &&
 	       (end = memchr(c->in->str, '\n', c->in->len))) {
 		size_t len = (size_t)(end - c->in->str);
 		g_autofree char *line = g_strndup(c->in->str, len);

@@ -347,6 +347,7 @@ bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, 
 	close_leases(leases);
 	if (!t->child) {
 		s->state = SUBMISSION_QUEUED;
+		daemon_save(d, s, "stopped", "the engine could not be started");
 		sitting_free(t);
 		return false;
 	}
