@@ -356,7 +356,7 @@ static double survey_seconds(const Campaign *c, const SimPlan *p)
 static void print_survey(const Campaign *c, const SimPlan *p)
 {
 	g_autofree char *time = span(survey_seconds(c, p));
-	printf("The table: %u variants in %u modes, %u boots of each: %u boots, at most %u builds, "
+	printf("The table: %u variants × %u modes × %u boots = %u boots, at most %u builds, "
 	       "about %s%s\n\n",
 	       survey_variants(c), c->survey->modes_count, c->survey->boots, survey_boots(c),
 	       survey_variants(c), time,

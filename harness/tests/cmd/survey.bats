@@ -33,7 +33,7 @@ END
   run kexsect plan amd-survey
   status_is 0
   said "amd-survey: nothing is searched"
-  said "3 variants in 2 modes, 2 boots of each: 12 boots, at most 3 builds"
+  said "3 variants × 2 modes × 2 boots = 12 boots, at most 3 builds"
 }
 
 @test "check --files: versions are loaded, and what is wrong with them has its place" {
@@ -53,7 +53,7 @@ END
   status_is 0
   said "version then is left out: "
   said "gone.tar.xz"
-  said "1 variants in 2 modes, 2 boots of each: 4 boots"
+  said "1 variants × 2 modes × 2 boots = 4 boots"
   rm here.tar.xz
   rm -rf cache
   run kexsect plan v.yaml
