@@ -3,9 +3,10 @@
 
 #include <math.h>
 
-#define BROKEN_PRIOR 0.02 /* a commit cannot be tested, without any sign of it */
-#define BROKEN_MOST 0.95  /* neighbours alone condemn none */
-#define BROKEN_NEXT 0.9	  /* the one next to one that cannot */
+#define BROKEN_PRIOR 0.02  /* a commit cannot be tested, without any sign of it */
+#define BROKEN_MOST 0.95   /* neighbours alone condemn none */
+#define BROKEN_NEXT 0.9	   /* the one next to one that cannot */
+#define BROKEN_SURELY 0.99 /* as good as certain: above what is still tried */
 #define SPORADIC_SHARE                                                                             \
 	0.5 /* a hang or panic says less of the neighbours than what does not build */
 #define NAMED_SUSPECTS 6
@@ -78,6 +79,9 @@ double history_untestable(Search *s, SearchVariant v)
 			right = r;
 		}
 	}
+	if (s->whole_stretches && left && right && variant_given_up(s, left->variant) &&
+	    variant_given_up(s, right->variant))
+		return BROKEN_SURELY;
 	if (left && right)
 		fine *= 1 - BROKEN_NEXT * MAX(share_of(left), share_of(right));
 	if (left)

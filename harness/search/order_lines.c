@@ -115,6 +115,7 @@ static Search *search_of(const OrderSearch *o, const OrderLine *l, const double 
 		.names = (const char *const *)names,
 		.weights = weights,
 		.effect = SEARCH_CAUSES,
+		.whole_stretches = true,
 		/* two lines make the claim */
 		.confidence = MIN(1 - (1 - q->confidence) / 2, 0.9999),
 		.q_detect = q->q_detect,

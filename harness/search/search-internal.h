@@ -128,6 +128,7 @@ struct Search {
 	SearchMode mode;
 	bool confirm, confirm_cold, confirm_clean;
 	guint max_confirm_boots;
+	bool whole_stretches;
 	guint64 seed;
 	guint *shared;	     /* references: copies share own, names and grid */
 	bool quiet;	     /* a copy to think ahead with: no explanations */

@@ -63,6 +63,7 @@ static void take(Search *s, const SearchProblem *p)
 	s->confirm_cold = !p->no_confirm_cold;
 	s->confirm_clean = !p->no_confirm_clean;
 	s->max_confirm_boots = p->max_confirm_boots ? p->max_confirm_boots : 250;
+	s->whole_stretches = p->whole_stretches;
 	s->seed = p->seed;
 	s->quiet = p->quiet;
 	if (p->names) {

@@ -59,6 +59,10 @@ typedef struct {
 	 * topological, and commit n is the end of the range. NULL: a line. */
 	const guint *parent_start, *parents;
 
+	/* search_history: between two positions that were given up none can be tested either
+	 * (orders of one kernel; a commit between two that do not build may well build) */
+	bool whole_stretches;
+
 	double confidence; /* when to stop, 0.5..0.9999; default 0.99 */
 	double q_detect;   /* a fault in fewer boots than this 'does not reproduce'; default 0.05 */
 	double told_q;	   /* simulations: both rates are known: of faulty variants; default: not */

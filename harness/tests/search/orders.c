@@ -232,6 +232,38 @@ static void without_an_effect_it_says_so(void **state)
 	clear(&l);
 }
 
+/* Orders between two that do not come up are not tried one by one. */
+static void a_stretch_that_does_not_come_up_is_left(void **state)
+{
+	g_autoptr(GRand) dice = g_rand_new_with_seed(7);
+	SearchExperiment e;
+	SearchCosts costs;
+	guint order[N], tried = 0;
+	Lab l;
+	(void)state;
+	search_costs_init(&costs);
+	draw(&l, dice, ORDER_ONE);
+	guint at = initcall_path_find(order_path(l.search), l.pair[0].late, l.pair[0].early);
+	guint low = at - MIN(at - 1, 100), high = MIN(at + 100, order_pairs(l.search) - 1);
+	while (order_next(l.search, &costs, &e) == SEARCH_EXPERIMENT && tried < 200) {
+		guint k = ORDER_POSITION(e.variant);
+		assert_true(order_of(l.search, e.variant, order));
+		if (k >= low && k <= high) {
+			order_observe_untestable(l.search, e.variant, false);
+			tried++;
+		} else {
+			bool fault = faults(&l, order);
+			order_observe(l.search, e.variant, fault, !fault, e.mode);
+		}
+	}
+	assert_true(tried < 60);
+	OrderVerdict v;
+	order_verdict(l.search, &v);
+	assert_false(v.proved);
+	assert_int_equal(v.search.why, SEARCH_WHY_UNTESTABLE);
+	clear(&l);
+}
+
 static void names_say_which(void **state)
 {
 	static const guint good[] = {0, 1, 2}, bad[] = {1, 0, 2};
@@ -271,6 +303,7 @@ int main(void)
 		cmocka_unit_test(two_precedences_are_found),
 		cmocka_unit_test(replaying_gives_the_same),
 		cmocka_unit_test(without_an_effect_it_says_so),
+		cmocka_unit_test(a_stretch_that_does_not_come_up_is_left),
 		cmocka_unit_test(names_say_which),
 		cmocka_unit_test(what_is_no_question_is_refused),
 	};
