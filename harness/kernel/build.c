@@ -284,6 +284,13 @@ static bool prepare(Build *x, const char **step, GError **error)
 		return false;
 	x->b->tree = g_strdup(x->tree->tree);
 	*step = "toolchain";
+	if (x->source->toolchain->root && !q->sandbox) {
+		g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
+			    "the toolchain %s is in a root, and only the sandbox takes a build in "
+			    "there: leave --no-sandbox out",
+			    x->source->toolchain->name);
+		return false;
+	}
 	return name_build(x, error);
 }
 

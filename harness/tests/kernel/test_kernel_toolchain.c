@@ -78,7 +78,9 @@ static void test_shipped(void **state)
 	expect_choice("4.1.52", "gcc-on-3.x");
 	expect_choice("4.4.180", "gcc-on-4.x");
 	expect_choice("4.20.17", "gcc-on-4.x");
-	expect_choice("5.0.0", "gcc-native");
+	expect_choice("5.0.0", "gcc-on-5.x");
+	expect_choice("5.16.20", "gcc-on-5.x");
+	expect_choice("5.17.0", "gcc-native");
 	expect_choice("6.12.0", "gcc-native");
 }
 
@@ -320,7 +322,7 @@ static void test_real(void **state)
 		assert_string_equal(i.toolchain->name, ancient ? "gcc-on-3.x"
 						       : g_str_equal(names[k], "linux-4.4")
 							       ? "gcc-on-4.x"
-							       : "gcc-native");
+							       : "gcc-on-5.x");
 		/* 3.x: one of the two ways to read .cmd files back, and ACPI's */
 		assert_int_equal(i.corrections ? g_strv_length(i.corrections) >= 2 : 0, ancient);
 	}
