@@ -104,6 +104,7 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	submission_set(&s->digest, kx_json_str(a->said, "digest"));
 	submission_set(&s->folder, a->folder);
 	submission_set(&s->file, file + len + 1);
+	submission_set(&s->data, kx_json_str(a->said, "data"));
 	submission_set(&s->owner, a->peer.name);
 	submission_set(&s->window, a->r.window);
 	g_strfreev(s->targets);

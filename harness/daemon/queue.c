@@ -16,7 +16,7 @@ static const char *const steps[] = {
 	"  name TEXT NOT NULL, title TEXT NOT NULL, question TEXT NOT NULL,"
 	"  digest TEXT NOT NULL,"
 	"  folder TEXT NOT NULL UNIQUE,"
-	"  file TEXT NOT NULL,"
+	"  file TEXT NOT NULL, data TEXT NOT NULL,"
 	"  targets TEXT NOT NULL CHECK (json_valid(targets)),"
 	"  also TEXT NOT NULL CHECK (json_valid(also)),"
 	"  uid INTEGER NOT NULL, owner TEXT NOT NULL,"
@@ -89,7 +89,7 @@ static const gsize strings[] = {
 	G_STRUCT_OFFSET(Submission, folder),   G_STRUCT_OFFSET(Submission, file),
 	G_STRUCT_OFFSET(Submission, owner),    G_STRUCT_OFFSET(Submission, window),
 	G_STRUCT_OFFSET(Submission, reason),   G_STRUCT_OFFSET(Submission, target),
-	G_STRUCT_OFFSET(Submission, run),
+	G_STRUCT_OFFSET(Submission, run),      G_STRUCT_OFFSET(Submission, data),
 };
 
 static char **string_at(Submission *s, guint i)
@@ -172,16 +172,16 @@ static bool add_row(Queue *q, Submission *s, GError **error)
 	g_autoptr(json_t) targets = kx_json_from_strv((const char *const *)s->targets);
 	g_autoptr(json_t) also = kx_json_from_strv((const char *const *)s->also);
 	if (!sql_exec(q->sql, error,
-		      "INSERT INTO submission (name, title, question, digest, folder, file, "
+		      "INSERT INTO submission (name, title, question, digest, folder, file, data, "
 		      "targets, also, uid, owner, priority, hours_of_day, hours, boots, "
 		      "compile_minutes, again, after_run, state, wish, reason, attempts, "
 		      "not_before_us, target, run, progress, verdict, created_us, started_us, "
-		      "finished_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, "
+		      "finished_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, "
 		      "'queued', 0, '', 0, 0, '', '', '{}', 'null', ?, 0, 0)",
-		      "ssssssjjisisdidii", s->name, s->title, s->question, s->digest, s->folder,
-		      s->file, targets, also, (gint64)s->uid, s->owner, (gint64)s->priority,
-		      s->window, s->hours, (gint64)s->boots, s->compile_minutes, (gint64)s->again,
-		      s->created_us))
+		      "sssssssjjisisdidii", s->name, s->title, s->question, s->digest, s->folder,
+		      s->file, s->data, targets, also, (gint64)s->uid, s->owner,
+		      (gint64)s->priority, s->window, s->hours, (gint64)s->boots,
+		      s->compile_minutes, (gint64)s->again, s->created_us))
 		return false;
 	s->id = sql_last_id(q->sql);
 	g_autofree char *text = g_strdup_printf("%s was submitted by %s", s->name, s->owner);
@@ -233,7 +233,8 @@ bool queue_note(Queue *q, QueueNote note, GError **error)
 	"hours_of_day, hours, boots, compile_minutes, again, after_run, s.state, wish, reason, "   \
 	"attempts, not_before_us, s.target, run, progress, verdict, created_us, started_us, "      \
 	"finished_us, coalesce(l.slot, 0), coalesce(l.pid, 0), coalesce(l.start, 0), "             \
-	"coalesce(l.boot, ''), also FROM submission s LEFT JOIN lease l ON l.submission = s.id "
+	"coalesce(l.boot, ''), also, data FROM submission s LEFT JOIN lease l ON l.submission = "  \
+	"s.id "
 
 static void take_text(SqlRow *row, int column, char **field)
 {
@@ -258,6 +259,7 @@ static gpointer read_row(SqlRow *row)
 		take_text(row, 1 + (int)i, texts[i]);
 	take_list(row, 7, &s->targets);
 	take_list(row, 33, &s->also);
+	take_text(row, 34, &s->data);
 	s->uid = (guint64)sql_int(row, 8);
 	take_text(row, 9, &s->owner);
 	s->priority = (int)sql_int(row, 10);

@@ -258,7 +258,8 @@ static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **err
 	const Submission *s = t->s;
 	g_autofree char *folder = folder_path(t->d, s, NULL);
 	g_autofree char *files = snapshot_files(folder);
-	g_autofree char *variable = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
+	g_autofree char *copy = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
+	g_autofree char *data = g_strconcat("KEXSECT_DATA=", s->data, NULL);
 	g_autofree char *log = folder_path(t->d, s, "engine.log");
 	g_autofree char *old = folder_path(t->d, s, "engine.log.1");
 	struct stat st;
@@ -266,7 +267,7 @@ static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **err
 		g_debug("%s: cannot be renamed", log);
 	g_autoptr(GPtrArray) argv = arguments(t->d, s, again);
 	return kx_child_start(&(KxProc){.argv = (const char *const *)argv->pdata,
-					.env = (const char *const[]){variable, NULL},
+					.env = (const char *const[]){copy, data, NULL},
 					.log_path = log,
 					.fds = (const int *)(void *)leases->data},
 			      on_line, on_end, t, error);

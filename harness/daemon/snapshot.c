@@ -51,8 +51,8 @@ json_t *snapshot_pack(const char *name_or_path, GError **error)
 			return NULL;
 		json_array_append_new(files, file);
 	}
-	g_autoptr(json_t) packed = json_pack("{s:s, s:s, s:O}", "campaign", c->path, "digest",
-					     c->digest, "files", files);
+	g_autoptr(json_t) packed = json_pack("{s:s, s:s, s:s, s:O}", "campaign", c->path, "digest",
+					     c->digest, "data", kx_data_dir(), "files", files);
 	return packed && snapshot_check(packed, error) ? g_steal_pointer(&packed) : NULL;
 }
 
@@ -106,6 +106,9 @@ bool snapshot_check(const json_t *packed, GError **error)
 	const json_t *files = json_object_get(packed, "files");
 	const char *campaign = kx_json_str(packed, "campaign");
 	size_t n = json_array_size(files), sum = 0;
+	if (!is_plain(kx_json_str(packed, "data")))
+		return refuse(error, kx_json_str(packed, "data"),
+			      "(data) is no plain absolute path");
 	if (!campaign || !n || n > SNAPSHOT_MAX_FILES) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
 			    "a snapshot has the keys campaign and files, with 1 to %d files",
@@ -214,6 +217,7 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 	if (!sync_all(folder, error))
 		return NULL;
 	g_autofree char *path = g_build_filename(root, kx_json_str(packed, "campaign"), NULL);
+	g_setenv("KEXSECT_DATA", kx_json_str(packed, "data"), TRUE);
 	g_setenv("KEXSECT_SNAPSHOT", root, TRUE);
 	g_autoptr(Campaign) c = campaign_load(path, error);
 	g_unsetenv("KEXSECT_SNAPSHOT");
@@ -227,5 +231,7 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 			    c->name);
 		return NULL;
 	}
-	return describe(c);
+	json_t *found = describe(c);
+	json_object_set(found, "data", json_object_get(packed, "data"));
+	return found;
 }

@@ -4,11 +4,12 @@
  * change what is queued.
  *
  * Packed (by whoever submits, with that person's rights) it is
- *   {"campaign": "/path/x.yaml", "digest": "…",
+ *   {"campaign": "/path/x.yaml", "digest": "…", "data": "/usr/share/kexsect" (kx_data_dir()),
  *    "files": [{"path": "/path/x.yaml", "text": "…"}, {"path", "base64", "exec": true}]}
  * Unpacked (by a process of its own: it is a stranger's input) it is a folder with files/, where
  * each file is below its own absolute path, and $KEXSECT_SNAPSHOT = that files/ loads it
- * (base/fs.h).
+ * (base/fs.h), with
+ * $KEXSECT_DATA = data for the names that are looked up there.
  */
 #pragma once
 

@@ -87,6 +87,13 @@ wait_for() { # ID STATE
   run kexsect submit no-such-campaign
   status_is 1
   said "no campaign 'no-such-campaign'"
+  # whatever the daemon's own configs/ are: the snapshot brings what the campaign names
+  mkdir data && cp -r "$SOURCE_ROOT"/{configs,kernels,patches} data/
+  cp data/configs/campaigns/vtd-window.yaml outside.yaml
+  KEXSECT_DATA=$PWD/data run kexsect submit outside.yaml
+  status_is 0
+  rm -r data
+  wait_for 1 running
   run kexsect submit vtd-window --window always
   status_is 1
   said "'always' is no time window"

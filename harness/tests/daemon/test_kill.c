@@ -137,9 +137,9 @@ static void full_disk_in_a_namespace(Lab *l)
 	lab_wait(l, y, "running");
 	assert_true(fill(filler));
 	/* refused, and said why */
-	g_autoptr(json_t) refused =
-		lab_ask(l, "{'do': 'submit', 'snapshot': {'campaign': '/x.yaml', 'files': "
-			   "[{'path': '/x.yaml', 'text': 'name: x'}]}}");
+	g_autoptr(json_t) refused = lab_ask(
+		l, "{'do': 'submit', 'snapshot': {'data': '/d', 'campaign': '/x.yaml', 'files': "
+		   "[{'path': '/x.yaml', 'text': 'name: x'}]}}");
 	const char *code = kx_json_str(json_object_get(refused, "error"), "code");
 	if (g_strcmp0(code, "no_space") != 0)
 		_exit(10);

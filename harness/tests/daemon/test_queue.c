@@ -38,6 +38,7 @@ static Submission *sample(const char *name, const char *folder)
 	submission_set(&s->name, name);
 	submission_set(&s->folder, folder);
 	submission_set(&s->file, "submissions/x/files/x.yaml");
+	submission_set(&s->data, "/usr/share/kexsect");
 	submission_set(&s->owner, "jörg");
 	submission_set(&s->window, "22:00-07:00");
 	g_strfreev(s->targets);
@@ -81,6 +82,7 @@ static void a_submission_is_read_as_written(void **state)
 	const Submission *r = active->pdata[0];
 	assert_string_equal(r->name, "x");
 	assert_string_equal(r->owner, "jörg");
+	assert_string_equal(r->data, "/usr/share/kexsect");
 	assert_string_equal(r->window, "22:00-07:00");
 	assert_string_equal(r->targets[1], "b");
 	assert_string_equal(r->also[0], "c");
@@ -229,8 +231,8 @@ static void a_process_is_not_mistaken(void **state)
 
 static json_t *packed_with(const char *path, const char *text)
 {
-	return json_pack("{s:s, s:[{s:s, s:s}]}", "campaign", path, "files", "path", path, "text",
-			 text);
+	return json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "data", "/d", "campaign", path, "files",
+			 "path", path, "text", text);
 }
 
 static void strange_snapshots_are_refused(void **state)
@@ -247,17 +249,20 @@ static void strange_snapshots_are_refused(void **state)
 	static const char *const bad[] = {
 		"{}",
 		"[]",
-		"{'campaign': '/x', 'files': []}",
-		"{'campaign': '/x', 'files': [{'path': '/y', 'text': ''}]}",
-		"{'campaign': '/x', 'files': [{'path': '/x'}]}",
-		"{'campaign': '/x', 'files': [{'path': '/x', 'text': 3}]}",
-		"{'campaign': '/x', 'files': [{'path': '/x', 'text': '', 'base64': ''}]}",
-		"{'campaign': '/x', 'files': [{'path': '/x', 'text': ''}, {'path': '/x', 'text': "
+		"{'campaign': '/x', 'data': '/d', 'files': []}",
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/y', 'text': ''}]}",
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/x'}]}",
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/x', 'text': 3}]}",
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/x', 'text': '', 'base64': "
 		"''}]}",
-		"{'campaign': '/x', 'files': [{'path': '/x', 'text': ''}, {'path': '/x/y', "
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/x', 'text': ''}, {'path': "
+		"'/x', 'text': "
+		"''}]}",
+		"{'campaign': '/x', 'data': '/d', 'files': [{'path': '/x', 'text': ''}, {'path': "
+		"'/x/y', "
 		"'text': ''}]}",
-		"{'campaign': '/x', 'files': ['/x']}",
-		"{'campaign': '/x', 'files': {'path': '/x', 'text': ''}}",
+		"{'campaign': '/x', 'data': '/d', 'files': ['/x']}",
+		"{'campaign': '/x', 'data': '/d', 'files': {'path': '/x', 'text': ''}}",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autofree char *text = g_strdelimit(g_strdup(bad[i]), "'", '"');

@@ -166,9 +166,9 @@ static void who_hangs_up_has_not_submitted(void **state)
 {
 	Lab *l = *state;
 	lab_start(l);
-	static const char line[] =
-		"{\"v\":1,\"do\":\"submit\",\"snapshot\":{\"campaign\":\"/x.yaml\",\"files\":[{"
-		"\"path\":\"/x.yaml\",\"text\":\"name: x\"}]}}\n";
+	static const char line[] = "{\"v\":1,\"do\":\"submit\",\"snapshot\":{\"data\":\"/"
+				   "d\",\"campaign\":\"/x.yaml\",\"files\":[{"
+				   "\"path\":\"/x.yaml\",\"text\":\"name: x\"}]}}\n";
 	for (int i = 0; i < 10; i++) {
 		int fd = dial(l);
 		say(fd, line, strlen(line));
