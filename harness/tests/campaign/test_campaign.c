@@ -159,6 +159,36 @@ static void test_digest(void **state)
 	}
 }
 
+/* The digest with a source given at `path` that turned out to have this tree. */
+static char *digest_given(const char *path, const char *tree)
+{
+	write_tree(NULL, NULL, NULL);
+	g_autoptr(GError) e = NULL;
+	g_autofree char *value = g_strconcat("k=", path, NULL);
+	if (path)
+		g_setenv(RECIPE_SOURCES, value, TRUE);
+	g_autoptr(Campaign) c = load("c.yaml", &e);
+	g_unsetenv(RECIPE_SOURCES);
+	if (!c)
+		fail_msg("%s", e->message);
+	assert_int_equal(recipe_is_fixed(c->base), path == NULL);
+	if (tree)
+		assert_true(campaign_pin(c, c->base, tree, c->base->toolchain, &e));
+	return g_strdup(c->digest);
+}
+
+/* What is given counts by its tree, not by the way it came. */
+static void test_digest_given(void **state)
+{
+	g_autofree char *none = digest_given(NULL, NULL);
+	g_autofree char *a = digest_given("/usr", "1111");
+	g_autofree char *b = digest_given("/etc", "1111");
+	g_autofree char *c = digest_given("/etc", "2222");
+	assert_string_equal(a, b);
+	assert_string_not_equal(a, c);
+	assert_string_not_equal(a, none);
+}
+
 #define C "configs/campaigns/c.yaml"
 #define T "configs/targets/t.yaml"
 #define O "configs/oracles/o.yaml"
@@ -236,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_good, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_defaults, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_digest, tree_set_up, tree_tear_down),
+		cmocka_unit_test_setup_teardown(test_digest_given, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_bad, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_missing, tree_set_up, tree_tear_down),
 		cmocka_unit_test_setup_teardown(test_shipped, tree_set_up, tree_tear_down),
