@@ -76,7 +76,8 @@ StorePosterior *engine_posterior(Engine *e, unsigned trial)
 	StorePosterior *p = g_new0(StorePosterior, 1);
 	p->trial = trial;
 	p->kind = g_strdup(search_hypothesis_name(e->top[0].kind));
-	p->members = e->top[0].members;
+	/* a pair is no set of candidates: the ranking names it */
+	p->members = e->campaign->order ? 0 : e->top[0].members;
 	p->probability = e->top[0].probability;
 	p->q_mean = e->rates.q_mean;
 	p->q_low = e->rates.q_low;

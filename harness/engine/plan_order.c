@@ -17,6 +17,7 @@ struct EngineOrder {
 	OrderSearch *search;
 	guint *order; /* scratch: one order */
 	unsigned path_boots, proof_boots;
+	json_t *names; /* document "orders": what the orders that were made are called */
 };
 
 void engine_order_free(Engine *e)
@@ -27,6 +28,7 @@ void engine_order_free(Engine *e)
 	order_free(e->order->search);
 	initcall_pairs_free(e->order->pairs);
 	g_free(e->order->order);
+	json_decref(e->order->names);
 	g_free(e->order);
 	e->order = NULL;
 }
@@ -181,6 +183,25 @@ char *engine_order_hypothesis(const Engine *e, const SearchHypothesis *h)
 	return e->order ? order_hypothesis_name(e->order->search, h) : g_strdup("?");
 }
 
+/* For who reads the run without this search. */
+static bool remember_name(Engine *e, SearchMask mask, GError **error)
+{
+	EngineOrder *o = e->order;
+	g_autofree char *key = g_strdup_printf("%" G_GUINT64_FORMAT, mask);
+	g_autofree char *name = order_variant_name(o->search, mask);
+	if (!o->names) {
+		o->names = store_document(e->store, e->run->id, "orders", error);
+		if (!o->names)
+			return false;
+	}
+	if (!json_is_object(o->names)) {
+		json_decref(o->names);
+		o->names = json_object();
+	}
+	json_object_set_new(o->names, key, kx_json_text(name));
+	return store_set_document(e->store, e->run->id, "orders", o->names, error);
+}
+
 bool engine_order_request(Engine *e, SearchMask mask, json_t *request, GError **error)
 {
 	if (mask == ENGINE_AS_COMPILED)
@@ -195,7 +216,7 @@ bool engine_order_request(Engine *e, SearchMask mask, json_t *request, GError **
 	}
 	g_autofree char *text = initcall_pairs_text(e->order->pairs, e->order->order);
 	json_object_set_new(request, "order", kx_json_text(path));
-	return kx_write_file(path, text, -1, error);
+	return kx_write_file(path, text, -1, error) && remember_name(e, mask, error);
 }
 
 /* ---- the plan ---- */
@@ -229,7 +250,9 @@ static bool next(Engine *e, const char **ret_budget)
 	SearchCosts costs;
 	g_autoptr(GArray) built = g_array_new(FALSE, FALSE, sizeof(SearchMask));
 	engine_costs(e, built, &costs);
-	costs.build_s = MIN(costs.build_s, 3);
+	/* An order costs a rewrite, a tenth of a boot: a boot that tells more goes first. */
+	costs.build_s = MIN(costs.build_s, costs.boot_s / 10);
+	costs.switch_s = MIN(costs.switch_s, costs.boot_s / 10);
 	costs.builds_left = SEARCH_UNLIMITED;
 	if (order_next(e->order->search, &costs, &e->next) == SEARCH_DONE) {
 		OrderVerdict v;

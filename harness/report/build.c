@@ -184,6 +184,7 @@ static bool read_rows(Model *m, Store *s, gint64 id, GError **error)
 	       (m->matrix = store_document(s, id, "matrix", error)) &&
 	       (m->lineage = store_document(s, id, "history", error)) &&
 	       (m->survey = store_document(s, id, "survey", error)) &&
+	       (m->orders = store_document(s, id, "orders", error)) &&
 	       (m->environment = store_document(s, id, "environment", error));
 }
 
@@ -200,6 +201,7 @@ static void clear(Model *m)
 	json_decref(m->matrix);
 	json_decref(m->lineage);
 	json_decref(m->survey);
+	json_decref(m->orders);
 	json_decref(m->environment);
 	g_hash_table_unref(m->variants);
 	g_array_unref(m->masks);

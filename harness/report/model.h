@@ -15,8 +15,9 @@ typedef struct {
 	GPtrArray *events;     /* StoreEvent */
 	StoreVerdict *verdict; /* NULL: none yet */
 	StoreTimes times;
-	/* documents of these names (lineage: history); null when there is none */
-	json_t *matrix, *environment, *lineage, *survey;
+	/* documents of these names (lineage: history); null when there is none. orders: what each
+	 * order that was made is called, by its mask */
+	json_t *matrix, *environment, *lineage, *survey, *orders;
 	StoreState state; /* a run that nobody works on any more is stopped */
 
 	GHashTable *variants; /* mask (guint64 *) → index + 1 in `masks` */

@@ -30,9 +30,20 @@ static guint in_sets(const Model *m)
 	return MIN(m->candidates->len, 64);
 }
 
+/* A variant of a campaign about orders. */
+static void add_order_name(const Model *m, uint64_t mask, json_t *names)
+{
+	g_autofree char *key = g_strdup_printf("%" G_GUINT64_FORMAT, mask);
+	const char *name = json_string_value(json_object_get(m->orders, key));
+	if (name)
+		json_array_append_new(names, model_text(name));
+}
+
 json_t *model_names(const Model *m, uint64_t mask)
 {
 	json_t *names = json_array();
+	if (!m->candidates->len)
+		add_order_name(m, mask, names);
 	if (is_numbered(m)) {
 		if (mask >= 1 && mask <= m->candidates->len)
 			json_array_append_new(names,
