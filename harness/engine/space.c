@@ -302,6 +302,14 @@ void engine_problem_clear(EngineProblem *p)
 bool engine_problem(const Campaign *c, const json_t *matrix, EngineProblem *ret, GError **error)
 {
 	unsigned n = c->candidates_count;
+	if (c->order) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "%s: how many pairs of initcalls stand differently is only known from "
+			    "the built kernel; 'kexsect simulate --space precedence' says how many "
+			    "boots such a search takes",
+			    c->path);
+		return false;
+	}
 	if (!n) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "%s: there are no candidates",
 			    c->path);
