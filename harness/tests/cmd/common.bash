@@ -1,7 +1,7 @@
 # Loaded by every bats file: a folder of its own for each test, and nothing of the user's settings.
 setup() {
   export HOME=$BATS_TEST_TMPDIR XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
-  unset KEXSECT_CACHE KEXSECT_RESULTS
+  unset KEXSECT_CACHE KEXSECT_RESULTS KEXSECT_SOURCES KEXSECT_TOOLCHAINS
   export KEXSECT_DATA=$SOURCE_ROOT
   cd "$BATS_TEST_TMPDIR" || return 1
 }

@@ -118,6 +118,42 @@ campaign=lab/configs/campaigns/c.yaml
   said "$(sha256sum repo.tar | cut -d ' ' -f 1)"
 }
 
+@test "a source and a toolchain that are given: what they are is said, and what is wrong with them" {
+  lab
+  printf 'VERSION = 3\nPATCHLEVEL = 6\n' >repo/Makefile
+  git -C repo add Makefile
+  git -C repo -c user.name=t -c user.email=t@t commit -q -m version
+  cp -r repo mine
+  rm -rf mine/.git
+  tree=$(git -C repo rev-parse 'HEAD^{tree}')
+  run kexsect check --source base=mine $campaign
+  status_is 0
+  said "3.6.0, tree $tree, from $PWD/mine"
+  said "gcc-native (named by base): gcc"
+  export KEXSECT_SOURCES=other=/nowhere,base=$PWD/mine
+  run kexsect check --toolchain gcc-on-3.x $campaign
+  status_is 0
+  said "$PWD/mine"
+  said "gcc-on-3.x (given): gcc"
+  echo more >>mine/file.c
+  run kexsect check $campaign
+  status_is 1
+  said "kexsect cache remove sources/base.trust.json"
+  unset KEXSECT_SOURCES
+  run kexsect check --source base=/nowhere $campaign
+  status_is 1
+  said "the source given for base, /nowhere: there is no such file or folder"
+  run kexsect check --source bass=mine $campaign
+  status_is 2
+  said "bass=$PWD/mine: c uses no recipe of that name; its base is base"
+  run kexsect check --source base $campaign
+  status_is 2
+  said "expected NAME=PATH"
+  run kexsect check --toolchain gcc-from-1991 $campaign
+  status_is 1
+  said "'gcc-from-1991' is not known"
+}
+
 @test "no compiler, no QEMU: found before anything starts" {
   lab
   mkdir bin
