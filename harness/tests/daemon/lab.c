@@ -32,6 +32,7 @@ int lab_setup(void **state)
 	l->dir = g_dir_make_tmp("kexsect-test-XXXXXX", NULL);
 	l->socket = in_lab(l, "state/socket");
 	l->config = in_lab(l, "kexsectd.yaml");
+	l->engine = g_strdup(FAKE_ENGINE);
 	lab_configure(l, "limits: {campaigns: 4");
 	*state = l;
 	return l->dir ? 0 : -1;
@@ -47,6 +48,7 @@ int lab_teardown(void **state)
 	g_free(l->dir);
 	g_free(l->socket);
 	g_free(l->config);
+	g_free(l->engine);
 	g_free(l);
 	return 0;
 }
@@ -77,8 +79,8 @@ static bool answers(Lab *l)
 void lab_start(Lab *l)
 {
 	g_autofree char *state = in_lab(l, "state");
-	const char *argv[] = {DAEMON,	   "--state", state,  "--config", l->config, "--engine",
-			      FAKE_ENGINE, "--retry", "0.02", "--grace",  "2",	     NULL};
+	const char *argv[] = {DAEMON,	 "--state", state,  "--config", l->config, "--engine",
+			      l->engine, "--retry", "0.02", "--grace",	"2",	   NULL};
 	gint64 deadline = g_get_monotonic_time() + PATIENCE_S * G_USEC_PER_SEC;
 	GPid pid;
 	g_autoptr(GError) error = NULL;

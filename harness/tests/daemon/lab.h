@@ -11,6 +11,7 @@
 typedef struct {
 	char *dir; /* campaigns, and state/ with results/ */
 	char *socket, *config;
+	char *engine; /* what runs a campaign; the fake engine */
 	pid_t daemon; /* 0: none */
 } Lab;
 

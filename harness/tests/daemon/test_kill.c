@@ -84,6 +84,47 @@ static void kill_anything(void **state)
 	lab_expect_runs(l, "c0-1:30 c1-1:25 c2-1:40 c3-1:12 c4-1:20 c5-1:30");
 }
 
+/* The engine itself, in a simulated lab: its search, its jobs, its store. */
+static void the_real_engine_goes_on(void **state)
+{
+	Lab *l = *state;
+	g_autofree char *world = g_build_filename(l->dir, "world.json", NULL);
+	g_autofree char *wrapper = g_build_filename(l->dir, "engine", NULL);
+	g_autofree char *script =
+		g_strdup_printf("#!/bin/sh\nwhile [ \"$1\" != --results ]; do shift; done\n"
+				"exec %s %s \"$2\" %s json\n",
+				ENGINE_DRIVER, world, FAKE_LAB);
+	assert_true(kx_write_scratch(world,
+				     "{\"candidates\": [{\"name\": \"a\"}, {\"name\": \"b\"}, "
+				     "{\"name\": \"c\"}], \"digest\": \"d\", \"cause\": [\"a\"], "
+				     "\"effect\": \"cures\", \"boot_ms\": 40, \"build_ms\": 40, "
+				     "\"polite\": true}",
+				     -1, 0644, NULL));
+	assert_true(kx_write_scratch(wrapper, script, -1, 0755, NULL));
+	g_setenv("KEXSECT_FAKE_LAB", world, TRUE);
+	g_free(l->engine);
+	l->engine = g_steal_pointer(&wrapper);
+	lab_configure(l, "limits: {campaigns: 3, disk_free_gib: 0, retries: 100}\n");
+	lab_campaign(l, "lab", "vm", "none");
+	lab_start(l);
+	gint64 id = lab_submit(l, "lab", NULL);
+	g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+	int kills = 0;
+	for (; !lab_is(l, id, "done"); kills++) {
+		assert_true(kills < 100);
+		g_usleep((gulong)g_rand_int_range(rand, 100000, 400000 + kills * 20000));
+		assert_int_equal(lab_end(l, SIGKILL), 128 + SIGKILL);
+		lab_start(l);
+	}
+	g_unsetenv("KEXSECT_FAKE_LAB");
+	g_autoptr(json_t) s = lab_status(l, id);
+	const json_t *verdict = json_object_get(s, "verdict");
+	assert_string_equal(kx_json_str(verdict, "sentence"), "a cures the fault");
+	assert_string_equal(kx_json_str(s, "run"), "lab-1");
+	print_message("%d daemons were killed\n", kills);
+	assert_true(kills > 2);
+}
+
 /* A submission is on disk when it is acknowledged, and what was not acknowledged is not there. */
 static void what_is_acknowledged_is_there(void **state)
 {
@@ -185,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(kill_anything),
+		TEST(the_real_engine_goes_on),
 		TEST(what_is_acknowledged_is_there),
 		TEST(a_full_disk_loses_nothing),
 	};
