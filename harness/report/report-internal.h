@@ -99,8 +99,9 @@ const char *report_state_note(const json_t *doc);
 /* ---- surveys (survey_words.c) ---- */
 
 #define REPORT_SURVEY_LEGEND                                                                       \
-	"One figure: the same in every boot; two: the least and the most. Counted are refused "    \
-	"accesses inside the window."
+	"One figure: the same in every boot; two: the least and the most. Accesses are those "     \
+	"that "                                                                                    \
+	"were refused inside the window."
 
 /* What can be read off the table: a new array of sentences. */
 json_t *report_survey_statements(const json_t *survey);

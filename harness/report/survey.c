@@ -26,12 +26,22 @@ static void widen(json_t *into, const char *key, const json_t *value)
 	json_object_set_new(range, "boots", json_integer(kx_json_int(range, "boots", 0) + 1));
 }
 
+/* Refused accesses: records, and what came with them (the oracle's `suppressed`). */
+static void widen_accesses(json_t *into, const json_t *from)
+{
+	gint64 faults = kx_json_int(from, "faults", -1), more = kx_json_int(from, "suppressed", 0);
+	g_autoptr(json_t) sum = json_integer(faults + MAX(more, 0));
+	if (faults >= 0)
+		widen(into, "accesses", sum);
+}
+
 static void widen_all(json_t *into, const json_t *from)
 {
 	const char *key;
 	json_t *value;
 	json_object_foreach ((json_t *)from, key, value)
 		widen(into, key, value);
+	widen_accesses(into, from);
 }
 
 /* ---- parts of the window ---- */

@@ -101,24 +101,26 @@ static void say_repeats(json_t *out, const json_t *survey, size_t mode)
 {
 	const json_t *rows = json_object_get(survey, "rows");
 	size_t compared = 0, moved = 0;
+	bool phases = false;
 	for (size_t i = 0; i < json_array_size(rows); i++) {
-		const json_t *range = range_of(cell_of(json_array_get(rows, i), mode), "faults");
+		const json_t *range = range_of(cell_of(json_array_get(rows, i), mode), "accesses");
 		if (kx_json_int(range, "boots", 0) < 2)
 			continue;
 		compared++;
 		moved += !is_same(range);
+		phases |= !is_same(range_of(cell_of(json_array_get(rows, i), mode), "phase_step"));
 	}
 	const char *name =
 		json_string_value(json_array_get(json_object_get(survey, "modes"), mode));
 	if (compared && !moved)
-		say(out, g_strdup_printf("%s: all boots of a kernel count the same, with each of "
+		say(out, g_strdup_printf("%s: all boots of a kernel%s count the same, with each of "
 					 "the %zu that were booted more than once.",
-					 name, compared));
+					 name, phases ? ", each at another phase," : "", compared));
 	else if (compared)
-		say(out,
-		    g_strdup_printf("%s: the boots of a kernel differ in their counts with %zu "
-				    "of the %zu that were booted more than once.",
-				    name, moved, compared));
+		say(out, g_strdup_printf("%s: the boots of a kernel%s differ in their counts with "
+					 "%zu of the %zu that were booted more than once.",
+					 name, phases ? ", each at another phase," : "", moved,
+					 compared));
 }
 
 static void say_modes(json_t *out, const json_t *survey)
@@ -160,7 +162,7 @@ static bool is_with(const json_t *row, const json_t *without, const char *name)
 
 static void compare(Effect *e, const json_t *without, const json_t *with)
 {
-	const json_t *a = range_of(without, "faults"), *b = range_of(with, "faults");
+	const json_t *a = range_of(without, "accesses"), *b = range_of(with, "accesses");
 	if (!a || !b)
 		return;
 	e->pairs++;
@@ -316,8 +318,7 @@ static const struct {
 	char *(*figure)(double);
 	bool always;
 } columns[] = {
-	{"faults", "counted", plain, true},
-	{"suppressed", "suppressed", plain, false},
+	{"accesses", "accesses", plain, true},
 	{"window_us", "window", milliseconds, true},
 	{"blocked_us", "DMA blocked", milliseconds, false},
 };
@@ -406,7 +407,7 @@ static char *part_text(const json_t *measures)
 {
 	if (!measures)
 		return g_strdup("–");
-	g_autofree char *faults = span(json_object_get(measures, "faults"), plain);
+	g_autofree char *faults = span(json_object_get(measures, "accesses"), plain);
 	g_autofree char *length = span(json_object_get(measures, "length_us"), milliseconds);
 	return g_strdup_printf("%s%s%s", *faults ? faults : "?", *length ? " in " : "", length);
 }
@@ -421,7 +422,7 @@ GPtrArray *report_survey_parts_grid(const json_t *doc)
 		return NULL;
 	GPtrArray *grid = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
 	g_autoptr(GStrvBuilder) head = g_strv_builder_new();
-	g_strv_builder_add_many(head, "counted in each part", "boot", NULL);
+	g_strv_builder_add_many(head, "accesses in each part", "boot", NULL);
 	json_array_foreach (names, n, name)
 		g_strv_builder_add(head, json_string_value(name));
 	add_line(grid, head);

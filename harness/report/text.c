@@ -295,7 +295,7 @@ static void put_survey(Text *t, const json_t *doc)
 	put_para(t, REPORT_SURVEY_LEGEND, 2, REPORT_TEXT_MAX);
 	put_grid(t, grid);
 	if (parts) {
-		put_heading(t, "Counted in each part of the window");
+		put_heading(t, "Accesses in each part of the window");
 		put_grid(t, parts);
 	}
 	put_heading(t, "What it says");
