@@ -184,6 +184,7 @@ static int build(const char *file, const json_t *request)
 {
 	g_autoptr(json_t) names = json_copy(json_object_get(request, "candidates"));
 	json_array_extend(names, json_object_get(request, "config"));
+	json_array_extend(names, json_object_get(request, "initcalls"));
 	if (json_object_get(request, "commit"))
 		json_array_append(names, json_object_get(request, "commit"));
 	/* a version */

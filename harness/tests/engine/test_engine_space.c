@@ -119,6 +119,23 @@ static void test_unbuildable(void **state)
 	check_trials(&v);
 }
 
+/* Moves of initcalls are of the kernel, and mix with patches. */
+static void test_initcalls(void **state)
+{
+	lab_set(*state, "candidates",
+		"[{'name':'a'}, {'name':'f=arch', 'kind':'initcall'},"
+		" {'name':'g=late:before h', 'kind':'initcall'}, {'name':'h=fs', "
+		"'kind':'initcall'}, {'name':'quiet', 'kind':'parameter'}]");
+	lab_set(*state, "cause", "['g=late:before h']");
+	lab_set(*state, "unbuildable", "['h=fs']");
+	g_auto(LabRun) r = lab_run(*state, NULL);
+	assert_int_equal(r.status, 0);
+	g_auto(LabView) v = lab_look(*state, "lab");
+	lab_expect(&v, "cause", "g=late:before h");
+	for (guint i = 0; i < v.builds->len; i++)
+		assert_int_equal(((StoreBuild *)v.builds->pdata[i])->mask & 16, 0);
+}
+
 /* Options are compiled, like patches, and several in one candidate go together. */
 static void test_config(void **state)
 {
@@ -221,9 +238,9 @@ static void test_history_merge(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {EACH(test_mixture),	    EACH(test_parameters),
-					   EACH(test_unbuildable),  EACH(test_config),
-					   EACH(test_history),	    EACH(test_history_fixed),
-					   EACH(test_history_merge)};
+	const struct CMUnitTest tests[] = {EACH(test_mixture),	     EACH(test_parameters),
+					   EACH(test_unbuildable),   EACH(test_initcalls),
+					   EACH(test_config),	     EACH(test_history),
+					   EACH(test_history_fixed), EACH(test_history_merge)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
