@@ -293,6 +293,13 @@ static void test_root(void **state)
 		skip();
 	}
 	assert_int_equal(status, 0);
+	KernelRequest q = lab_request(lab, NULL);
+	g_auto(KernelBuild) b = {0};
+	q.fixtures = NULL;
+	q.sandbox = false;
+	kernel_build(&q, &b);
+	assert_int_equal(b.error_code, KX_ERROR_REFUSED);
+	assert_non_null(strstr(b.reason, "only the sandbox takes a build in there"));
 	g_autofree char *gone = lab_run(lab, "mv root moved");
 	info_fails(lab, KX_ERROR_MISSING, "is not there");
 }
