@@ -53,6 +53,9 @@ typedef void (*InitcallSymbolFunc)(const InitcallSymbol *s, gpointer user);
 
 /* Calls for each named symbol of the table. */
 void initcall_elf_symbols(const InitcallElf *e, InitcallSymbolFunc func, gpointer user);
+/* The same for those that the kernel carries for itself (CONFIG_KALLSYMS; of data only with
+ * KALLSYMS_ALL). False: there are none, or in a form that is not known. */
+bool initcall_kallsyms(GBytes *kernel, InitcallSymbolFunc func, gpointer user);
 /* The same for the text of a System.map; false (KX_ERROR_INPUT) when it is none. */
 bool initcall_map_symbols(const char *text, size_t len, const char *what, InitcallSymbolFunc func,
 			  gpointer user, GError **error);

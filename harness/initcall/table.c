@@ -77,7 +77,10 @@ int initcall_level_bound(InitcallLevel level)
 
 static bool each_symbol(const Reader *r, InitcallSymbolFunc func, gpointer user, GError **error)
 {
-	if (!r->map && !r->t->elf->symbols_count) {
+	bool bare = !r->map && !r->t->elf->symbols_count;
+	if (bare && initcall_kallsyms(r->t->elf->bytes, func, user))
+		return true;
+	if (bare) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
 			    "%s: it has no symbols; give its System.map, or a vmlinux that has "
 			    "them (--map)",

@@ -40,6 +40,8 @@ static void write_seeds(const char *folder)
 	     made_kernel(&(MadeKernel){.calls = few, .old_names = true, .pointers = true}, NULL));
 	seed(folder, "arm64",
 	     made_kernel(&(MadeKernel){.calls = few, .arm64 = true, .relocated = true}, NULL));
+	seed(folder, "kallsyms",
+	     made_kernel(&(MadeKernel){.calls = few, .stripped = true, .kallsyms = 2}, NULL));
 	GBytes *stripped = made_kernel(&(MadeKernel){.calls = few, .stripped = true}, &map);
 	seed(folder, "map", g_bytes_new_take(map, strlen(map)));
 	for (int p = 0; p < PACKING_MAX; p++) {

@@ -161,6 +161,59 @@ static uint64_t section(GByteArray *out, uint32_t type, uint64_t flags, uint64_t
 	return offset + size;
 }
 
+/* ---- kallsyms ---- */
+
+#define BELOW 64 /* per-CPU symbols: absolute ones */
+
+static void put_offsets(GByteArray *out, GArray *addresses)
+{
+	for (guint i = 0; i < addresses->len; i++) {
+		uint64_t a = g_array_index(addresses, uint64_t, i);
+		put(out, a < BASE ? a : BASE - 1 - a, 4);
+	}
+	pad(out, (out->len + 7) / 8 * 8);
+	put(out, BASE, 8);
+}
+
+/* Every token is one letter, so names are as they are; 300 more symbols make it a kernel's. */
+static void kallsyms(Maker *x)
+{
+	GByteArray *f = x->file, *names = g_byte_array_new();
+	g_autoptr(GArray) addresses = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	g_autoptr(GArray) markers = g_array_new(FALSE, FALSE, sizeof(guint));
+	for (guint i = 0; i < 300; i++)
+		g_string_append_printf(x->map, "%016" G_GINT64_MODIFIER "x t filler_%u\n",
+				       i < BELOW ? i : BASE + 0x40 + i, i);
+	g_auto(GStrv) lines = g_strsplit(x->map->str, "\n", -1);
+	for (char **l = lines; *l && **l; l++) {
+		uint64_t address = g_ascii_strtoull(*l, NULL, 16);
+		if (addresses->len % 256 == 0)
+			g_array_append_val(markers, names->len);
+		g_array_append_val(addresses, address);
+		size_t n = strlen(*l + 19) + 1;
+		put(names, n, 1);
+		put(names, (guint8)(*l)[17], 1);
+		g_byte_array_append(names, (const guint8 *)*l + 19, (guint)n - 1);
+	}
+	pad(f, (f->len + 7) / 8 * 8);
+	if (x->m->kallsyms == 1)
+		put_offsets(f, addresses);
+	put(f, addresses->len, 8);
+	g_byte_array_append(f, names->data, names->len);
+	pad(f, (f->len + 7) / 8 * 8);
+	for (guint i = 0; i < markers->len; i++)
+		put(f, g_array_index(markers, guint, i), 4);
+	pad(f, (f->len + 7) / 8 * 8);
+	for (guint i = 0; i < 256; i++)
+		put(f, i, i ? 2 : 1); /* the letter and its end */
+	pad(f, (f->len + 7) / 8 * 8);
+	for (guint i = 0; i < 256; i++)
+		put(f, i ? 2 * i - 1 : 0, 2);
+	if (x->m->kallsyms == 2)
+		put_offsets(f, addresses);
+	g_byte_array_unref(names);
+}
+
 /* Section headers: nothing, code and data, relocations, symbols, their names. */
 static void finish(Maker *x)
 {
@@ -234,6 +287,8 @@ GBytes *made_kernel(const MadeKernel *m, char **ret_map)
 		symbol(&x, "initcall_levels", here(&x), STT_OBJECT, STB_LOCAL);
 	for (guint i = 0; i < MAX_LEVELS && !m->no_levels; i++)
 		pointer(&x, bounds[i]);
+	if (m->kallsyms)
+		kallsyms(&x);
 	finish(&x);
 	g_byte_array_unref(x.symbols);
 	g_byte_array_unref(x.strings);

@@ -26,6 +26,7 @@ typedef struct {
 	bool relocated;	       /* arm64: what points is in .rela.dyn and 0 in its place */
 	bool stripped;
 	bool no_levels; /* a kernel without initcall_levels */
+	int kallsyms;	/* 1: as up to 6.3, 2: as from 6.4 */
 } MadeKernel;
 
 extern const MadeCall made_calls[]; /* two of each kind, about */

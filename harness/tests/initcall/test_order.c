@@ -108,7 +108,7 @@ static void check_made(MadeKernel m, bool by_map)
 			assert_int_equal(c->line, made->line);
 		}
 		g_autofree char *file = g_strdup_printf("%s.c", made->module);
-		if (by_map)
+		if (by_map || m.kallsyms)
 			assert_null(c->file);
 		else
 			assert_string_equal(c->file, file);
@@ -124,6 +124,8 @@ static void test_read(void **state)
 	check_made((MadeKernel){.old_names = true, .pointers = true}, false);
 	check_made((MadeKernel){.old_names = true, .pointers = true, .no_levels = true}, false);
 	check_made((MadeKernel){.arm64 = true}, false);
+	check_made((MadeKernel){.stripped = true, .kallsyms = 1}, false);
+	check_made((MadeKernel){.stripped = true, .kallsyms = 2}, false);
 	check_made((MadeKernel){.arm64 = true, .relocated = true}, false);
 	check_made((MadeKernel){.arm64 = true, .relocated = true, .pointers = true}, true);
 }
