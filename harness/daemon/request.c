@@ -166,7 +166,7 @@ static bool check_keys(json_t *o, const char *allowed, GError **error)
 
 static bool take(json_t *o, Request *r, GError **error)
 {
-	const char *keys;
+	const char *keys = NULL;
 	if (!take_kind(o, r, &keys, error) || !check_keys(o, keys, error) ||
 	    !take_int(o, "id", 1, G_MAXINT64, &r->id, error))
 		return false;
