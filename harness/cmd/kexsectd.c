@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/retention.h"
+#include "http/http.h"
 
 enum {
 	OPT_STATE = 256,
@@ -20,6 +21,8 @@ enum {
 	OPT_GRACE,
 	OPT_ACCEPT,
 	OPT_THIN,
+	OPT_NEW_TOKEN,
+	OPT_NAME,
 	OPT_VERSION
 };
 
@@ -35,6 +38,8 @@ static const struct option options[] = {{"help", no_argument, NULL, 'h'},
 					{"grace", required_argument, NULL, OPT_GRACE},
 					{"accept", required_argument, NULL, OPT_ACCEPT},
 					{"thin", required_argument, NULL, OPT_THIN},
+					{"new-token", required_argument, NULL, OPT_NEW_TOKEN},
+					{"name", required_argument, NULL, OPT_NAME},
 					{0}};
 
 static const char help[] =
@@ -48,6 +53,8 @@ static const char help[] =
 	"is there)\n"
 	"  --backup FILE       write a copy of the queue's database and end; also while a daemon "
 	"runs\n"
+	"  --new-token ROLE    make a token for HTTP, print it and end: read, operate or admin\n"
+	"  --name NAME         with it: whose it is (default: the role)\n"
 	"  --engine PROGRAM    what runs a campaign (default: kexsect beside this program)\n"
 	"  --retry SECONDS     wait after the first failure of an engine (default: 10)\n"
 	"  --grace SECONDS     from asking an engine to end to killing it (default: 45)\n"
@@ -58,7 +65,7 @@ static const char help[] =
 
 typedef struct {
 	DaemonOptions daemon;
-	const char *backup, *accept, *thin;
+	const char *backup, *accept, *thin, *role, *name;
 	bool verbose;
 } Own;
 
@@ -122,6 +129,12 @@ static int parse(int argc, char **argv, Own *o)
 		case OPT_THIN:
 			o->thin = optarg;
 			break;
+		case OPT_NEW_TOKEN:
+			o->role = optarg;
+			break;
+		case OPT_NAME:
+			o->name = optarg;
+			break;
 		case OPT_RETRY:
 		case OPT_GRACE:
 			if (!take_number(o, option, optarg))
@@ -158,6 +171,17 @@ static int thin(const char *days, const char *results)
 	return 0;
 }
 
+static int new_token(const Own *o)
+{
+	GError *error = NULL;
+	g_autofree char *token =
+		http_new_token(o->daemon.state, o->role, o->name ? o->name : o->role, &error);
+	if (!token)
+		return fail(error);
+	puts(token);
+	return 0;
+}
+
 static char *engine_beside_us(void)
 {
 	g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
@@ -185,6 +209,9 @@ int main(int argc, char **argv)
 		o.daemon.state = given && *given ? given : "/var/lib/kexsect";
 	if (o.backup)
 		return queue_backup(o.daemon.state, o.backup, &error) ? 0 : fail(error);
+	if (o.role)
+		return new_token(&o);
+	o.daemon.front = &http_front;
 	if (!o.daemon.socket && socket && *socket)
 		o.daemon.socket = socket;
 	if (!o.daemon.config && g_file_test(usual_config, G_FILE_TEST_EXISTS))

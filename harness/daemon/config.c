@@ -25,6 +25,12 @@ static const cyaml_schema_field_t target_fields[] = {
 static const cyaml_schema_value_t target_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, ConfigTarget, target_fields),
 };
+static const cyaml_schema_field_t tls_fields[] = {
+	CYAML_FIELD_STRING_PTR("certificate", CYAML_FLAG_POINTER, ConfigTls, certificate, 1,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("key", CYAML_FLAG_POINTER, ConfigTls, key, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t retention_fields[] = {
 	CYAML_FIELD_UINT("days", CYAML_FLAG_DEFAULT, DaemonConfig, keep_days),
 	CYAML_FIELD_END,
@@ -34,6 +40,11 @@ static const cyaml_schema_field_t fields[] = {
 	STRING("cache", cache),
 	STRING("window", window),
 	STRING("socket_group", socket_group),
+	STRING("listen", listen),
+	KX_YAML_BOOL("read_without_token", CYAML_FLAG_OPTIONAL, DaemonConfig, read_without_token),
+	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, DaemonConfig, tls, tls_fields),
+	CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig, hosts,
+			     &kx_yaml_string_entry, 0, 100),
 	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, DaemonConfig, limits, limits_fields),
 	/* nested in the file, flat in the struct */
 	{.key = "retention",
@@ -107,6 +118,23 @@ static void set_folder(char **value, const char *path, const char *state, const 
 	*value = full;
 }
 
+/* HTTP is there for this machine unless the file says otherwise. libcyaml frees with free(), as
+ * g_strdup() allocates. */
+static void set_listen(DaemonConfig *c, const char *path)
+{
+	c->listen_given = c->listen != NULL;
+	if (!c->listen)
+		c->listen = g_strdup("127.0.0.1:8470");
+	else if (g_str_equal(c->listen, "none"))
+		g_clear_pointer(&c->listen, g_free);
+	if (!is_given(path, "read_without_token"))
+		c->read_without_token = 1;
+	if (c->tls.certificate) {
+		set_folder(&c->tls.certificate, path, NULL, NULL);
+		set_folder(&c->tls.key, path, NULL, NULL);
+	}
+}
+
 DaemonConfig *daemon_config_load(const char *path, const char *state, GError **error)
 {
 	g_autofree char *full = path ? g_canonicalize_filename(path, NULL) : NULL;
@@ -126,6 +154,7 @@ DaemonConfig *daemon_config_load(const char *path, const char *state, GError **e
 	if (!c->cache && cache && *cache)
 		c->cache = g_canonicalize_filename(cache, NULL);
 	set_folder(&c->cache, full, state, "cache");
+	set_listen(c, full);
 	return check(c, full, error) ? g_steal_pointer(&c) : NULL;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -19,10 +20,20 @@ typedef struct {
 } ConfigLimits;
 
 typedef struct {
+	char *certificate, *key; /* PEM files, absolute; NULL: no TLS */
+} ConfigTls;
+
+typedef struct {
 	char *results, *cache; /* folders; after loading never NULL, absolute */
 	char *window;	       /* hours of campaigns that were submitted without; NULL: always */
 	char *socket_group;    /* who may use the socket; NULL: only the daemon's own user */
 	ConfigLimits limits;
+	char *listen;		/* HTTP: "127.0.0.1:8470", "[::1]:8470"; NULL: none */
+	bool listen_given;	/* it is in the file, not the default */
+	int read_without_token; /* on loopback; default 1 */
+	ConfigTls tls;
+	char **hosts; /* names by which a browser on this machine may call it, besides localhost */
+	unsigned hosts_count;
 	unsigned keep_days; /* key retention.days: evidence that no verdict needs; default 30, 0:
 			     * for ever */
 	ConfigTarget *targets;

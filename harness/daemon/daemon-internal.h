@@ -21,6 +21,7 @@ struct Daemon {
 	GList *accepting;   /* Acceptance */
 	GList *subscriptions;
 	Server *server;
+	gpointer front; /* of o.front; NULL: none */
 	guint plan_source, tick_source, clock_source, left_source, watchdog_source;
 	bool stopping;
 	bool plan_soon;	   /* a start was refused for what may pass in a moment */

@@ -427,7 +427,13 @@ static bool prepare(Daemon *d, GError **error)
 	if (!d->config || !load(d, error))
 		return false;
 	d->server = server_new(d, socket, d->config->socket_group, error);
-	return d->server != NULL;
+	g_autoptr(GError) why = NULL;
+	if (d->server && d->o.front)
+		d->front = d->o.front->start(d, &why);
+	if (!why)
+		return d->server != NULL;
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
 }
 
 static void run(Daemon *d)
@@ -450,6 +456,8 @@ static void run(Daemon *d)
 
 static void clear(Daemon *d)
 {
+	if (d->front)
+		d->o.front->stop(d->front);
 	server_free(d->server);
 	g_clear_handle_id(&d->plan_source, g_source_remove);
 	g_clear_handle_id(&d->tick_source, g_source_remove);

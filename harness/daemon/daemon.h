@@ -27,6 +27,16 @@
 #include "daemon/queue.h"
 #include "daemon/request.h"
 
+typedef struct Daemon Daemon;
+
+/* Another way in besides the UNIX socket. */
+typedef struct {
+	/* Begins when the daemon can answer. NULL with *error: the daemon does not start; NULL
+	 * without: it is not wanted. */
+	gpointer (*start)(Daemon *d, GError **error);
+	void (*stop)(gpointer it); /* before the daemon ends; not called with NULL */
+} DaemonFront;
+
 typedef struct {
 	const char *state;   /* folder; made when missing */
 	const char *config;  /* kexsectd.yaml; NULL: defaults */
@@ -34,7 +44,8 @@ typedef struct {
 	const char *program; /* what runs a campaign: `PROGRAM run FILE …`; NULL: kexsect beside
 			      * this program */
 	double retry_s;	     /* wait after the first failure, ×5 each up to half an hour; 0: 10 */
-	unsigned stop_grace_s; /* from SIGTERM to SIGKILL of an engine; 0: 45 */
+	const DaemonFront *front; /* NULL: only the socket */
+	unsigned stop_grace_s;	  /* from SIGTERM to SIGKILL of an engine; 0: 45 */
 } DaemonOptions;
 
 /* Runs until SIGTERM or SIGINT; then engines are told to end, and the next daemon goes on. SIGHUP
@@ -46,9 +57,20 @@ int daemon_run(const DaemonOptions *options, GError **error);
  * prints one line, {"ok": true, …(snapshot_unpack)} or {"ok": false, "error": {…}}. */
 int daemon_accept(const char *folder);
 
-/* ---- for those who bring requests: the UNIX socket (serve.c), later others ---- */
+/* ---- for those who bring requests: the UNIX socket (serve.c), a DaemonFront ---- */
 
-typedef struct Daemon Daemon;
+/* As it is now; gone with the next turn of the loop. */
+const DaemonConfig *daemon_config(const Daemon *d);
+/* The state folder, absolute. */
+const char *daemon_state(const Daemon *d);
+
+/* Whose places are taken: an array of {"name", "slots", "leases": [{"slot", "submission", "run"}]}
+ * of the targets that the configuration or a submission that is not over names, by name. Without
+ * "submission": a process that was left still holds it. New reference. */
+json_t *daemon_targets(const Daemon *d);
+/* {"states": {"queued": 2, …} of what is not over, "disks": {"state": free bytes, "results",
+ * "cache"}, "trouble": why nothing starts, or null}. New reference. */
+json_t *daemon_census(const Daemon *d);
 
 typedef struct {
 	guint64 uid;

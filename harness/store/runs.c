@@ -167,6 +167,15 @@ GPtrArray *store_campaigns(Store *s, GError **error)
 	return store_rows(s, q, campaign_row, (GDestroyNotify)store_campaign_free, error);
 }
 
+GPtrArray *store_campaigns_page(Store *s, gint64 before, unsigned limit, GError **error)
+{
+	StoreQuery *q = store_query(s, error,
+				    "SELECT " CAMPAIGN_COLUMNS
+				    " FROM campaign WHERE id < ? ORDER BY id DESC LIMIT ?",
+				    "ii", before ? before : G_MAXINT64, (gint64)limit);
+	return store_rows(s, q, campaign_row, (GDestroyNotify)store_campaign_free, error);
+}
+
 static void set_unknown(Store *s, const char *which, const GPtrArray *all, GError **error)
 {
 	g_autoptr(GString) list = g_string_new(NULL);
@@ -198,7 +207,7 @@ StoreCampaign *store_find_campaign(Store *s, const char *which, GError **error)
 		return NULL;
 	if (rows->len)
 		return g_ptr_array_steal_index(rows, 0);
-	g_autoptr(GPtrArray) all = store_campaigns(s, error);
+	g_autoptr(GPtrArray) all = store_campaigns_page(s, 0, 11, error);
 	if (all)
 		set_unknown(s, which, all, error);
 	return NULL;

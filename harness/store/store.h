@@ -88,6 +88,8 @@ bool store_set_state(Store *s, gint64 campaign, StoreState state, const char *re
 bool store_set_config(Store *s, gint64 campaign, const json_t *config, GError **error);
 /* All runs, newest first. */
 GPtrArray *store_campaigns(Store *s, GError **error);
+/* The newest `limit` runs with an id below `before` (0: any), newest first. */
+GPtrArray *store_campaigns_page(Store *s, gint64 before, unsigned limit, GError **error);
 /* By slug, by number (#id or id), or by name: its newest run. MISSING names what there is. */
 StoreCampaign *store_find_campaign(Store *s, const char *which, GError **error);
 /* Whether a process works on this run now: it holds <dir>/lock. */
@@ -181,6 +183,9 @@ void store_fault_free(StoreFault *f);
 
 /* In order of number. */
 GPtrArray *store_trials(Store *s, gint64 campaign, GError **error);
+/* The first `limit` with a number above `after`. */
+GPtrArray *store_trials_page(Store *s, gint64 campaign, unsigned after, unsigned limit,
+			     GError **error);
 /* One per trial that was evidence, in order. */
 GPtrArray *store_posteriors(Store *s, gint64 campaign, GError **error);
 /* The faults of one trial, or with trial_id 0 of all; in order of trial and seq. */

@@ -220,13 +220,26 @@ static gpointer trial_row(Store *s, StoreQuery *q)
 	return t;
 }
 
+#define TRIAL_COLUMNS                                                                              \
+	"id, number, mask, build, clean, target, mode, purpose, outcome, reason, evidence, "       \
+	"measures, seconds, plan, time_us"
+
 GPtrArray *store_trials(Store *s, gint64 campaign, GError **error)
 {
-	StoreQuery *q = store_query(s, error,
-				    "SELECT id, number, mask, build, clean, target, mode, purpose, "
-				    "outcome, reason, evidence, measures, seconds, plan, time_us "
-				    "FROM trial WHERE campaign = ? ORDER BY number",
-				    "i", campaign);
+	StoreQuery *q = store_query(
+		s, error, "SELECT " TRIAL_COLUMNS " FROM trial WHERE campaign = ? ORDER BY number",
+		"i", campaign);
+	return store_rows(s, q, trial_row, (GDestroyNotify)store_trial_free, error);
+}
+
+GPtrArray *store_trials_page(Store *s, gint64 campaign, unsigned after, unsigned limit,
+			     GError **error)
+{
+	StoreQuery *q =
+		store_query(s, error,
+			    "SELECT " TRIAL_COLUMNS " FROM trial WHERE campaign = ? AND number > ? "
+			    "ORDER BY number LIMIT ?",
+			    "iii", campaign, (gint64)after, (gint64)limit);
 	return store_rows(s, q, trial_row, (GDestroyNotify)store_trial_free, error);
 }
 

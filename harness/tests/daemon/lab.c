@@ -55,7 +55,8 @@ int lab_teardown(void **state)
 
 void lab_configure(Lab *l, const char *yaml)
 {
-	g_autofree char *text = g_strdup_printf("%s, disk_free_gib: 0, retries: 3}\n", yaml);
+	g_autofree char *text =
+		g_strdup_printf("listen: none\n%s, disk_free_gib: 0, retries: 3}\n", yaml);
 	bool own = strstr(yaml, "disk_free_gib") != NULL;
 	assert_true(kx_write_file(l->config, own ? yaml : text, -1, NULL));
 }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the server. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "http/http.h"
+#include "http/route.h"
+#include "store/store.h"
+
+#define HTTP_MAX_STREAMS 100
+
+typedef struct Stream Stream;
+
+/* What is answered. */
+typedef struct {
+	unsigned status;
+	json_t *json; /* or */
+	char *text;   /* or */
+	int fd;	      /* a file of `size` bytes; 0: none */
+	guint64 size;
+	gint64 changed_ns; /* of the file, with `inode` its ETag */
+	guint64 inode;
+	const char *type;   /* of text and file; static */
+	const char *policy; /* content security policy; NULL: nothing at all; static */
+	const char *allow;  /* methods; static */
+	char *location;
+} HttpReply;
+
+void http_reply_clear(HttpReply *r);
+/* An error in JSON; status 0: what fits the error's code. */
+HttpReply http_reply_error(unsigned status, const GError *error);
+HttpReply http_reply_refusal(unsigned status, KxErrorCode code, const char *text);
+HttpReply http_reply_json(json_t *json);
+/* Sends it (and clears it), with ETag and ranges as the request asks. */
+enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned *ret_status);
+
+typedef struct {
+	Daemon *d;
+	HttpTokens *tokens;
+	struct MHD_Daemon *mhd;
+	GSource *source;
+	guint kick; /* MHD has something to do that its descriptors do not show */
+	guint tick; /* deadlines, signs of life */
+	int fd;	    /* listening; MHD's */
+	bool loopback, tls, stopping;
+	char *address; /* as a Host header has it, without the port */
+	GList *peers, *exchanges;
+	guint streams;
+	size_t reserved;     /* bytes of bodies that are on their way */
+	guint64 answered[6]; /* by the first digit of the status */
+	guint64 dropped;     /* streams whose readers were too slow, connections past a deadline */
+	Store *store;
+	char *store_results;
+} Http;
+
+/* A connection: what it does now and since when (monotonic seconds). */
+typedef struct {
+	Http *h;
+	int fd;
+	enum { PEER_RECEIVES, PEER_SENDS, PEER_STREAMS } phase;
+	gint64 since_s;
+} HttpPeer;
+
+/* A request and its answer. */
+typedef struct {
+	Http *h;
+	struct MHD_Connection *c;
+	HttpPeer *peer;
+	char *target;
+	HttpRoute route;
+	DaemonPeer who;
+	GString *body;
+	size_t expected;
+	bool begun, suspended;
+	bool late_ready;
+	HttpReply late; /* of a submission */
+	Acceptance *acceptance;
+	Stream *stream;
+} Exchange;
+
+/* ---- serve.c ---- */
+
+/* Goes on with a request that waited; nothing when it did not. */
+void http_resume(Exchange *x);
+
+/* ---- connect.c: who may ---- */
+
+/* Host, Origin, token, role, body: false with the refusal in *ret. */
+bool http_admit(Exchange *x, const char *method, HttpReply *ret);
+
+/* ---- lab.c: the queue; results.c: what the runs left; files.c; metrics.c ---- */
+
+HttpReply http_lab(Exchange *x);
+HttpReply http_results(Exchange *x);
+/* A file below `folder` (links are not followed), or a list of what is in it. */
+HttpReply http_file(const char *folder, const char *path, const char *url);
+HttpReply http_metrics(Http *h);
+
+/* ---- events.c ---- */
+
+/* Answers with events as they happen. */
+enum MHD_Result http_stream_begin(Exchange *x);
+void http_stream_free(Stream *s);
+/* A sign of life, so that a reader who has gone is noticed. */
+void http_stream_tick(Exchange *x);
+
+/* ---- listen.c ---- */
+
+/* The listening socket, and what it is; -1 without *error: the default address is taken. */
+int http_listen(Http *h, GError **error);

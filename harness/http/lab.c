@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The queue: the requests of the UNIX socket (daemon/request.h), with an address each. */
+#include "http/http-internal.h"
+
+static HttpReply from_answer(json_t *answer)
+{
+	g_autoptr(json_t) a = answer;
+	g_autoptr(GError) error = request_answer_error(a);
+	if (error)
+		return http_reply_error(0, error);
+	json_t *s = json_object_get(a, "submission");
+	return http_reply_json(json_pack("{s:O}", "campaign", s));
+}
+
+static HttpReply list(Exchange *x)
+{
+	Request r = {.kind = REQUEST_LIST,
+		     .state = x->route.state,
+		     .before = x->route.before,
+		     .limit = x->route.limit};
+	g_autoptr(json_t) a = daemon_answer(x->h->d, &x->who, &r);
+	g_autoptr(GError) error = request_answer_error(a);
+	if (error)
+		return http_reply_error(0, error);
+	json_t *all = json_object_get(a, "submissions"), *trouble = json_object_get(a, "trouble");
+	size_t n = json_array_size(all);
+	json_t *next = n == r.limit ? json_incref(json_object_get(json_array_get(all, n - 1), "id"))
+				    : json_null();
+	return http_reply_json(json_pack("{s:O, s:o, s:o}", "campaigns", all, "next", next,
+					 "trouble", trouble ? json_incref(trouble) : json_null()));
+}
+
+static HttpReply journal(Exchange *x)
+{
+	Request r = {.kind = REQUEST_JOURNAL, .after = x->route.after, .limit = x->route.limit};
+	g_autoptr(json_t) a = daemon_answer(x->h->d, &x->who, &r);
+	g_autoptr(GError) error = request_answer_error(a);
+	return error ? http_reply_error(0, error)
+		     : http_reply_json(
+			       json_pack("{s:O}", "journal", json_object_get(a, "journal")));
+}
+
+static HttpReply health(Http *h)
+{
+	g_autoptr(json_t) census = daemon_census(h->d);
+	bool ok = json_is_null(json_object_get(census, "trouble"));
+	HttpReply r = http_reply_json(json_pack("{s:s}", "status", ok ? "ok" : "trouble"));
+	r.status = ok ? 200 : 503;
+	return r;
+}
+
+HttpReply http_lab(Exchange *x)
+{
+	static const RequestKind kinds[HTTP_ROUTE_MAX] = {[HTTP_CAMPAIGN] = REQUEST_STATUS,
+							  [HTTP_PAUSE] = REQUEST_PAUSE,
+							  [HTTP_RESUME] = REQUEST_RESUME,
+							  [HTTP_CANCEL] = REQUEST_CANCEL};
+	Request r = {.kind = kinds[x->route.kind], .id = x->route.id};
+	switch (x->route.kind) {
+	case HTTP_HEALTH:
+		return health(x->h);
+	case HTTP_METRICS:
+		return http_metrics(x->h);
+	case HTTP_CAMPAIGNS:
+		return list(x);
+	case HTTP_JOURNAL:
+		return journal(x);
+	case HTTP_TARGETS:
+		return http_reply_json(json_pack("{s:o}", "targets", daemon_targets(x->h->d)));
+	default:
+		return from_answer(daemon_answer(x->h->d, &x->who, &r));
+	}
+}

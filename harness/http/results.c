@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the runs left: the store, read only, one page a request; and the files of a run. */
+#include <string.h>
+
+#include "http/http-internal.h"
+
+/* Opened when it is first wanted, and again when the configuration names another folder or the
+ * last time failed. */
+static Store *store(Http *h, GError **error)
+{
+	const char *results = daemon_config(h->d)->results;
+	if (g_strcmp0(results, h->store_results) != 0)
+		g_clear_pointer(&h->store, store_free);
+	if (!h->store)
+		h->store = store_open(results, STORE_READ, error);
+	g_free(h->store_results);
+	h->store_results = g_strdup(results);
+	return h->store;
+}
+
+static void set_time(json_t *o, const char *key, gint64 us)
+{
+	json_object_set_new(o, key, us ? json_integer(us) : json_null());
+}
+
+static json_t *run_json(const StoreCampaign *c)
+{
+	json_t *o =
+		json_pack("{s:I, s:o, s:o, s:i, s:o, s:o, s:s, s:o, s:o}", "id", (json_int_t)c->id,
+			  "run", kx_json_text(c->slug), "name", kx_json_text(c->name), "number",
+			  (int)c->run, "title", kx_json_text(c->title), "question",
+			  kx_json_text(c->question), "state", store_state_name(c->state), "reason",
+			  kx_json_text(c->state_reason), "digest", kx_json_text(c->digest));
+	set_time(o, "created_us", c->created_us);
+	set_time(o, "finished_us", c->finished_us);
+	return o;
+}
+
+static json_t *trial_json(const StoreCampaign *c, const StoreTrial *t)
+{
+	g_autofree char *mask = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", t->mask);
+	json_t *o = json_pack("{s:i, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:O, s:O, s:O, s:I}",
+			      "number", (int)t->number, "mask", mask, "build",
+			      kx_json_text(t->build), "clean", t->clean, "target",
+			      kx_json_text(t->target), "mode", kx_json_text(t->mode), "purpose",
+			      kx_json_text(t->purpose), "outcome", kx_json_text(t->outcome),
+			      "reason", kx_json_text(t->reason), "measures", t->measures, "seconds",
+			      t->seconds, "plan", t->plan, "time_us", (json_int_t)t->time_us);
+	g_autofree char *files =
+		g_strdup_printf("/api/v1/runs/%s/trials/%u/files", c->slug, t->number);
+	json_object_set_new(o, "files", *t->evidence ? json_string(files) : json_null());
+	return o;
+}
+
+static HttpReply runs(Exchange *x, Store *s)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) rows =
+		store_campaigns_page(s, x->route.before, x->route.limit, &error);
+	if (!rows)
+		return http_reply_error(0, error);
+	json_t *all = json_array(), *next = json_null();
+	for (guint i = 0; i < rows->len; i++)
+		json_array_append_new(all, run_json(rows->pdata[i]));
+	if (rows->len == x->route.limit)
+		next = json_integer(((StoreCampaign *)rows->pdata[rows->len - 1])->id);
+	return http_reply_json(json_pack("{s:o, s:o}", "runs", all, "next", next));
+}
+
+static HttpReply run(Store *s, const StoreCampaign *c)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) candidates = store_candidates(s, c->id, &error);
+	g_autoptr(StoreVerdict) v = error ? NULL : store_verdict(s, c->id, &error);
+	if (error)
+		return http_reply_error(0, error);
+	json_t *o = run_json(c), *all = json_array();
+	for (guint i = 0; i < candidates->len; i++) {
+		const StoreCandidate *a = candidates->pdata[i];
+		json_array_append_new(
+			all, json_pack("{s:o, s:o, s:o}", "kind", kx_json_text(a->kind), "name",
+				       kx_json_text(a->name), "title", kx_json_text(a->title)));
+	}
+	json_object_set_new(o, "candidates", all);
+	g_autofree char *mask = v ? g_strdup_printf("0x%" G_GINT64_MODIFIER "x", v->members) : NULL;
+	json_object_set_new(o, "verdict",
+			    v ? json_pack("{s:o, s:o, s:s, s:f, s:o, s:o, s:I}", "kind",
+					  kx_json_text(v->kind), "effect", kx_json_text(v->effect),
+					  "mask", mask, "probability", v->probability, "why",
+					  kx_json_text(v->why), "reason", kx_json_text(v->reason),
+					  "time_us", (json_int_t)v->time_us)
+			      : json_null());
+	return http_reply_json(json_pack("{s:o}", "run", o));
+}
+
+static HttpReply trials(Exchange *x, Store *s, const StoreCampaign *c)
+{
+	g_autoptr(GError) error = NULL;
+	unsigned after = (unsigned)MIN(x->route.after, G_MAXINT32);
+	g_autoptr(GPtrArray) rows = store_trials_page(s, c->id, after, x->route.limit, &error);
+	if (!rows)
+		return http_reply_error(0, error);
+	json_t *all = json_array(), *next = json_null();
+	for (guint i = 0; i < rows->len; i++)
+		json_array_append_new(all, trial_json(c, rows->pdata[i]));
+	if (rows->len == x->route.limit)
+		next = json_integer(((StoreTrial *)rows->pdata[rows->len - 1])->number);
+	return http_reply_json(json_pack("{s:o, s:o}", "trials", all, "next", next));
+}
+
+/* The folder's path below the run's; NULL: none, or elsewhere. */
+static const char *evidence_path(const StoreCampaign *c, const StoreTrial *t)
+{
+	size_t len = strlen(c->dir);
+	bool inside = strncmp(t->evidence, c->dir, len) == 0 && t->evidence[len] == '/';
+	return inside ? t->evidence + len + 1 : NULL;
+}
+
+static HttpReply trial(Exchange *x, Store *s, const StoreCampaign *c)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) rows = store_trials_page(s, c->id, x->route.trial - 1, 1, &error);
+	if (!rows)
+		return http_reply_error(0, error);
+	const StoreTrial *t = rows->len ? rows->pdata[0] : NULL;
+	if (!t || t->number != x->route.trial)
+		return http_reply_refusal(404, KX_ERROR_MISSING, "this run has no such trial");
+	if (x->route.kind == HTTP_TRIAL)
+		return http_reply_json(json_pack("{s:o}", "trial", trial_json(c, t)));
+	const char *path = evidence_path(c, t);
+	if (!path)
+		return http_reply_refusal(404, KX_ERROR_MISSING, "this trial has no files");
+	g_autofree char *url = g_strdup_printf("/api/v1/runs/%s/files/%s", c->slug, path);
+	return http_file(c->dir, path, url);
+}
+
+/* The report and the evidence; not the requests and logs of the jobs, which name machines. */
+static HttpReply file(Exchange *x, const StoreCampaign *c)
+{
+	static const char *const reports[] = {"report.html", "report.json", "report.md", NULL};
+	const char *path = x->route.path;
+	if (!g_str_has_prefix(path, "trials/") && !g_strv_contains(reports, path))
+		return http_reply_refusal(404, KX_ERROR_MISSING, "this run has no such file");
+	g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+	g_autofree char *url = g_strdup_printf("/api/v1/runs/%s/files/%s", c->slug, escaped);
+	return http_file(c->dir, path, url);
+}
+
+HttpReply http_results(Exchange *x)
+{
+	g_autoptr(GError) error = NULL;
+	Store *s = store(x->h, &error);
+	if (!s && x->route.kind == HTTP_RUNS && g_error_matches(error, KX_ERROR, KX_ERROR_MISSING))
+		return http_reply_json(json_pack("{s:[], s:n}", "runs", "next"));
+	if (!s)
+		return http_reply_error(0, error);
+	if (x->route.kind == HTTP_RUNS)
+		return runs(x, s);
+	g_autoptr(StoreCampaign) c = store_find_campaign(s, x->route.run, &error);
+	if (!c || !g_str_equal(c->slug, x->route.run))
+		return http_reply_refusal(404, KX_ERROR_MISSING, "there is no such run");
+	switch (x->route.kind) {
+	case HTTP_RUN:
+		return run(s, c);
+	case HTTP_TRIALS:
+		return trials(x, s, c);
+	case HTTP_FILE:
+		return file(x, c);
+	default:
+		return trial(x, s, c);
+	}
+}
