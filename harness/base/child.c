@@ -128,3 +128,48 @@ void kx_child_stop(KxChild *c, unsigned grace_s)
 	kill(-c->pid, SIGTERM);
 	c->kill_source = g_timeout_add_seconds(grace_s, on_grace_over, c);
 }
+
+/* ---- one that is waited for ---- */
+
+typedef struct {
+	GMainLoop *loop;
+	KxChild *child;
+	KxLineFunc on_line;
+	gpointer user;
+	unsigned grace_s;
+} Waited;
+
+static void waited_line(const char *line, gpointer user)
+{
+	const Waited *w = user;
+	w->on_line(line, w->user);
+}
+
+static void waited_exit(int status, gpointer user)
+{
+	Waited *w = user;
+	w->child = NULL;
+	g_main_loop_quit(w->loop);
+}
+
+static gboolean waited_poll(gpointer user)
+{
+	Waited *w = user;
+	if (kx_cancelled() && w->child)
+		kx_child_stop(w->child, w->grace_s);
+	return G_SOURCE_CONTINUE;
+}
+
+bool kx_child_run(const KxProc *p, KxLineFunc on_line, gpointer user, unsigned grace_s,
+		  GError **error)
+{
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	Waited w = {.loop = loop, .on_line = on_line, .user = user, .grace_s = grace_s};
+	w.child = kx_child_start(p, waited_line, waited_exit, &w, error);
+	if (!w.child)
+		return false;
+	guint poll = g_timeout_add(200, waited_poll, &w);
+	g_main_loop_run(loop);
+	g_source_remove(poll);
+	return true;
+}

@@ -279,3 +279,15 @@ bool kx_proc_check(const KxProc *p, KxProcResult *ret, GError **error)
 	}
 	return true;
 }
+
+guint64 kx_start_time(int pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	const char *at = strrchr(text, ')'); /* a name may hold anything */
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? g_ascii_strtoull(at + 1, NULL, 10) : 0;
+}

@@ -57,6 +57,15 @@ KxChild *kx_child_start(const KxProc *p, KxLineFunc on_line, KxExitFunc on_exit,
 int kx_child_pid(const KxChild *c);
 /* Asks it to end: SIGTERM to its group, SIGKILL after `grace_s` seconds. */
 void kx_child_stop(KxChild *c, unsigned grace_s);
+/* Follows a child to its end, however it ends, on a loop of its own over the default main context;
+ * kx_cancelled() stops it, with `grace_s` seconds. False with *error set when it cannot be started.
+ */
+bool kx_child_run(const KxProc *p, KxLineFunc on_line, gpointer user, unsigned grace_s,
+		  GError **error);
+
+/* When a process began (field 22 of /proc/PID/stat, in clock ticks since the machine's start): pid
+ * and start time together are never used twice. 0: there is none. */
+guint64 kx_start_time(int pid);
 
 /* Stopping on request. kx_catch_signals() makes SIGINT, SIGTERM and SIGHUP set a flag instead of
  * killing; a second one kills. A running kx_proc_run ends with KX_ERROR_CANCELLED. */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/proc.h"
@@ -150,17 +147,7 @@ static bool read_log(Scan *s, const char *path, GError **error)
 		const FaultFollow f = {feed, restart, idle, stop, s};
 		return fault_input_follow(path, &f, error);
 	}
-	bool standard = strcmp(path, "-") == 0;
-	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", path,
-			    g_strerror(errno));
-		return false;
-	}
-	bool ok = fault_input_read(fd, standard ? "standard input" : path, feed, s, error);
-	if (!standard)
-		close(fd);
-	return ok;
+	return fault_input_read_log(path, feed, s, error);
 }
 
 static bool scan_log(Scan *s, const char *path, const FaultRegions *asked)

@@ -11,18 +11,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-
-static guint64 start_time(pid_t pid)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return 0;
-	const char *at = strrchr(text, ')'); /* a name may hold anything */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? g_ascii_strtoull(at + 1, NULL, 10) : 0;
-}
+#include "base/proc.h"
 
 static const char *boot_id(void)
 {
@@ -35,7 +24,7 @@ static const char *boot_id(void)
 
 ProcessId process_id(pid_t pid)
 {
-	ProcessId p = {.pid = pid, .start = start_time(pid)};
+	ProcessId p = {.pid = pid, .start = kx_start_time(pid)};
 	if (!p.start)
 		return (ProcessId){0};
 	g_strlcpy(p.boot, boot_id(), sizeof(p.boot));
@@ -45,7 +34,7 @@ ProcessId process_id(pid_t pid)
 bool process_is_alive(const ProcessId *p)
 {
 	return p->pid > 1 && p->start && g_str_equal(p->boot, boot_id()) &&
-	       start_time(p->pid) == p->start;
+	       kx_start_time(p->pid) == p->start;
 }
 
 static char *lease_path(const char *state, const char *target, unsigned slot)

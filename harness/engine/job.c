@@ -101,19 +101,6 @@ static void on_line(const char *text, gpointer data)
 
 /* ---- its pid, for those who come after us ---- */
 
-/* Field 22 of /proc/PID/stat: pid and start time together are never used twice. */
-static guint64 start_time(int pid)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return 0;
-	const char *at = strrchr(text, ')'); /* a name may hold anything */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? g_ascii_strtoull(at + 1, NULL, 10) : 0;
-}
-
 static char *pid_path(const Engine *e)
 {
 	return g_build_filename(e->run->dir, "job", NULL);
@@ -122,7 +109,8 @@ static char *pid_path(const Engine *e)
 static void note_pid(Engine *e, int pid)
 {
 	g_autofree char *path = pid_path(e);
-	g_autofree char *text = g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", pid, start_time(pid));
+	g_autofree char *text =
+		g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", pid, kx_start_time(pid));
 	if (!kx_write_scratch(path, text, -1, 0644, NULL))
 		g_debug("%s: cannot be written", path);
 }
@@ -139,7 +127,7 @@ bool engine_end_orphan(Engine *e, GError **error)
 	int pid = (int)g_ascii_strtoll(text, &rest, 10);
 	guint64 start = g_ascii_strtoull(rest, NULL, 10);
 	guint waited_ms = 0, patience_ms = 1000 * grace(e);
-	while (pid > 1 && start && start_time(pid) == start && !kx_cancelled()) {
+	while (pid > 1 && start && kx_start_time(pid) == start && !kx_cancelled()) {
 		if (waited_ms == 0)
 			kill(-pid, SIGTERM);
 		if (waited_ms == patience_ms)

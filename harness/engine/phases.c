@@ -10,8 +10,6 @@
 
 typedef struct {
 	Phases *p;
-	GMainLoop *loop;
-	KxChild *child;
 	json_t *result; /* the job's last line */
 } Run;
 
@@ -69,21 +67,6 @@ static void on_line(const char *text, gpointer user)
 	}
 }
 
-static void on_end(int status, gpointer user)
-{
-	Run *r = user;
-	r->child = NULL;
-	g_main_loop_quit(r->loop);
-}
-
-static gboolean on_poll(gpointer user)
-{
-	Run *r = user;
-	if (kx_cancelled() && r->child)
-		kx_child_stop(r->child, 30);
-	return G_SOURCE_CONTINUE;
-}
-
 static bool run_job(Run *r, const char *kind, const char *folder, const json_t *request,
 		    GError **error)
 {
@@ -93,12 +76,8 @@ static bool run_job(Run *r, const char *kind, const char *folder, const json_t *
 	g_clear_pointer(&r->result, json_decref);
 	if (!kx_json_save(path, request, error))
 		return false;
-	r->child = kx_child_start(&proc, on_line, on_end, r, error);
-	if (!r->child)
+	if (!kx_child_run(&proc, on_line, r, 30, error))
 		return false;
-	guint poll = g_timeout_add(200, on_poll, r);
-	g_main_loop_run(r->loop);
-	g_source_remove(poll);
 	if (g_strcmp0(r->result ? kx_json_str(r->result, "status") : NULL, "ok") == 0)
 		return true;
 	const char *reason = r->result ? kx_json_str(r->result, "reason") : "the job crashed";
@@ -231,10 +210,9 @@ bool phases_run(Phases *p, const Campaign *c, GError **error)
 	g_autofree char *folder = g_dir_make_tmp("kexsect-phase-XXXXXX", error);
 	if (!folder)
 		return false;
-	Run r = {.p = p, .loop = g_main_loop_new(NULL, FALSE)};
+	Run r = {.p = p};
 	bool ok = build_and_boot(&r, c, mask, folder, error);
 	json_decref(r.result);
-	g_main_loop_unref(r.loop);
 	kx_remove_tree(folder, NULL);
 	g_ptr_array_sort(p->boots, by_phase);
 	return ok;

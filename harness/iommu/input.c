@@ -188,6 +188,21 @@ bool fault_input_read(int fd, const char *name, FaultChunkFunc func, gpointer us
 	return n >= 0;
 }
 
+bool fault_input_read_log(const char *path, FaultChunkFunc func, gpointer user, GError **error)
+{
+	bool standard = strcmp(path, "-") == 0;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", path,
+			    g_strerror(errno));
+		return false;
+	}
+	bool ok = fault_input_read(fd, standard ? "standard input" : path, func, user, error);
+	if (!standard)
+		close(fd);
+	return ok;
+}
+
 /* ---- a file that grows ---- */
 
 typedef struct {

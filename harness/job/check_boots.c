@@ -10,9 +10,6 @@
 
 typedef struct {
 	Check *check;
-	GMainLoop *loop;
-	KxChild *child;
-	guint poll;
 	char *last_step;
 	json_t *result; /* the job's last line */
 	unsigned faults, cleans, others;
@@ -46,21 +43,6 @@ static void on_line(const char *line, gpointer user)
 	}
 }
 
-static void on_exit_status(int status, gpointer user)
-{
-	Run *r = user;
-	r->child = NULL;
-	g_main_loop_quit(r->loop);
-}
-
-static gboolean on_poll(gpointer user)
-{
-	Run *r = user;
-	if (kx_cancelled() && r->child)
-		kx_child_stop(r->child, 30);
-	return G_SOURCE_CONTINUE;
-}
-
 /* Runs one job to its end; true when its last line says ok. */
 static bool run_job(Run *r, const char *kind, const char *folder, json_t *request)
 {
@@ -74,14 +56,10 @@ static bool run_job(Run *r, const char *kind, const char *folder, json_t *reques
 	g_clear_pointer(&r->result, json_decref);
 	KxProc p = {
 		.argv = (const char *const[]){r->check->options->program, "job", kind, path, NULL}};
-	r->child = kx_child_start(&p, on_line, on_exit_status, r, &error);
-	if (!r->child) {
+	if (!kx_child_run(&p, on_line, r, 30, &error)) {
 		check_add(r->check, "boot", CHECK_BAD, kind, g_strdup(error->message));
 		return false;
 	}
-	r->poll = g_timeout_add(200, on_poll, r);
-	g_main_loop_run(r->loop);
-	g_source_remove(r->poll);
 	const char *status = r->result ? kx_json_str(r->result, "status") : NULL;
 	if (g_strcmp0(status, "ok") == 0)
 		return true;
@@ -180,11 +158,10 @@ void check_boots(Check *k)
 		check_add(k, "boot", CHECK_BAD, "folder", g_strdup(error->message));
 		return;
 	}
-	Run r = {.check = k, .loop = g_main_loop_new(NULL, FALSE)};
+	Run r = {.check = k};
 	build_and_boot(&r, folder);
 	g_free(r.other);
 	g_free(r.last_step);
 	json_decref(r.result);
-	g_main_loop_unref(r.loop);
 	kx_remove_tree(folder, NULL);
 }

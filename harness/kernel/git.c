@@ -53,3 +53,15 @@ char *kernel_git(const KernelGit *g, const char *input, GError **error, ...)
 	g_strchomp(r.out);
 	return g_steal_pointer(&r.out);
 }
+
+bool kernel_git_commit_base(const char *git, const char *tree, GError **error)
+{
+	KernelGit g = {.dir = git};
+	g_autofree char *stream = g_strdup_printf(
+		"commit refs/heads/base\ncommitter kexsect <kexsect@localhost> 0 +0000\ndata 9\n"
+		"imported\n\nM 040000 %s \n",
+		tree);
+	g_autofree char *out =
+		kernel_git(&g, stream, error, "fast-import", "--quiet", "--force", NULL);
+	return out != NULL;
+}

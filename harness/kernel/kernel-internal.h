@@ -51,6 +51,9 @@ char *kernel_git(const KernelGit *g, const char *input, GError **error, ...) G_G
 /* The same for output and input with NUL bytes: ret_len is the length of the output. */
 bool kernel_git_run(const KernelGit *g, const char *const *argv, const char *input,
 		    KxProcResult *ret, GError **error);
+/* A new commit refs/heads/base of the bare repository `git`, without parents, with a tree that is
+ * in it. */
+bool kernel_git_commit_base(const char *git, const char *tree, GError **error);
 
 /* ---- source.c ---- */
 

@@ -44,13 +44,7 @@ static bool take_inner(const char *git, const char *inner, GError **error)
 	g_autofree char *tree = kernel_git(&g, NULL, error, "rev-parse", "--verify", spec, NULL);
 	if (!tree)
 		return false;
-	g_autofree char *stream = g_strdup_printf(
-		"commit refs/heads/base\ncommitter kexsect <kexsect@localhost> 0 +0000\ndata 9\n"
-		"imported\n\nM 040000 %s \n",
-		tree);
-	g_autofree char *out =
-		kernel_git(&g, stream, error, "fast-import", "--quiet", "--force", NULL);
-	return out != NULL;
+	return kernel_git_commit_base(git, tree, error);
 }
 
 static bool import_git(const char *git, const KernelLocated *l, KernelProgress *p, GError **error)

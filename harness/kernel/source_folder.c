@@ -78,17 +78,10 @@ static char *write_tree(const char *git, const char *folder, KernelProgress *p, 
 
 bool kernel_import_folder(const char *git, const char *folder, KernelProgress *p, GError **error)
 {
-	KernelGit g = {.dir = git};
 	g_autofree char *tree = write_tree(git, folder, p, error);
 	if (!tree)
 		return false;
-	g_autofree char *stream = g_strdup_printf(
-		"commit refs/heads/base\ncommitter kexsect <kexsect@localhost> 0 +0000\ndata 9\n"
-		"imported\n\nM 040000 %s \n",
-		tree);
-	g_autofree char *out =
-		kernel_git(&g, stream, error, "fast-import", "--quiet", "--force", NULL);
-	return out != NULL;
+	return kernel_git_commit_base(git, tree, error);
 }
 
 /* The stamp and the tree that it had are kept by the folder's path. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the lines come from: a log, or the evidence folder of a trial. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "iommu/input.h"
@@ -19,17 +16,7 @@ static bool feed(const char *bytes, size_t len, gpointer user)
 
 static bool read_log(TimelineReader *r, const char *path, GError **error)
 {
-	bool standard = strcmp(path, "-") == 0;
-	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", path,
-			    g_strerror(errno));
-		return false;
-	}
-	bool ok = fault_input_read(fd, standard ? "standard input" : path, feed, r, error);
-	if (!standard)
-		close(fd);
-	return ok;
+	return fault_input_read_log(path, feed, r, error);
 }
 
 static bool read_folder(TimelineReader *r, const char *path, GError **error)
