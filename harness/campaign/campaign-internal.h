@@ -65,6 +65,10 @@ bool campaign_give_source(const char *name, RecipeSource *s, GError **error);
 /* toolchain.c: all profiles of the tree that holds the file, else of kx_data_dir() (Toolchain). */
 GPtrArray *campaign_load_toolchains(const char *path, GError **error);
 
+/* simulated.c: the key `simulated` of a target. */
+extern const cyaml_schema_field_t campaign_simulated_fields[];
+bool campaign_check_simulated(TargetConfig *t, GError **error);
+
 /* Fills c->digest; all parts are loaded. */
 bool campaign_compute_digest(Campaign *c, GError **error);
 

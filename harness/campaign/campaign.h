@@ -47,7 +47,7 @@ const Patch *series_find(const Series *s, const char *name);
 
 /* ---- configs/targets/NAME.yaml ---- */
 
-typedef enum { TARGET_LIBVIRT } TargetDriver;
+typedef enum { TARGET_LIBVIRT, TARGET_SIMULATED } TargetDriver;
 typedef enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG } TargetAccel;
 typedef enum { LAUNCHER_SAVED, LAUNCHER_FRESH } LauncherStart;
 typedef enum { RECORD_NONE, RECORD_AMD } TargetRecord;
@@ -78,6 +78,39 @@ typedef struct {
 	TargetPhase phase;
 } TargetVm;
 
+/* A machine that does not exist, and what it does (docs/simulated-lab.md). A rate is the
+ * probability of each time, 0…1. */
+typedef struct {
+	double hang, panic;  /* a kernel does so */
+	double no_launcher;  /* the launcher hangs, until the next reset */
+	double kexec_fails;  /* the launcher refuses the kernel */
+	double wrong_kernel; /* the launcher starts again in the place of the kernel */
+	double dies;	     /* it loses power in a boot */
+} SimulatedRates;
+
+typedef struct {
+	double ignores; /* says done, and nothing happens */
+	double lies;	/* says on for off and off for on, when asked */
+	double silent;	/* does not answer */
+	double slow_s;	/* of the machine's time, for an answer */
+} SimulatedBmc;
+
+/* Names are those of patches and words of the command line. */
+typedef struct {
+	char *folder; /* its state, absolute; NULL: <cache>/simulated/NAME */
+	uint64_t seed;
+	double speed;  /* its clocks and those that watch it go so much faster; default 1 */
+	double step_s; /* of its time, for each step of a boot; default 0.2 */
+	char **cause;  /* all of them together have the effect */
+	unsigned cause_count;
+	int effect;		/* CampaignEffect */
+	double q, eps;		/* P(fault) of a faulty kernel, default 1, and of a good one */
+	char **hangs, **panics; /* each of them makes a kernel hang or panic */
+	unsigned hangs_count, panics_count;
+	SimulatedRates rates;
+	SimulatedBmc bmc;
+} TargetSimulated;
+
 typedef struct {
 	char *kernel;  /* `base` (default): the campaign's base without patches; else absolute path
 			  of an image */
@@ -96,6 +129,8 @@ typedef struct {
 	unsigned silence;  /* no console byte for so long before alive: hung; default 20 */
 	unsigned settle;   /* after alive, how long faults are still collected; default 1 */
 	unsigned trial;	   /* whole trial; default 180 */
+	double speed; /* not in the file: these seconds are so much shorter (simulated.speed); 0: 1
+		       */
 } Timeouts;
 
 typedef enum { RESERVED_UNITY, RESERVED_EXCLUSION } ReservedKind;
@@ -111,6 +146,7 @@ typedef struct {
 	char *name, *title;
 	TargetDriver driver;
 	TargetVm vm;
+	TargetSimulated simulated;
 	char **acpi_tables; /* iasl sources for the table override of the variant; after loading:
 			       absolute paths */
 	unsigned acpi_tables_count;

@@ -168,6 +168,29 @@ void campaign_extend_digest(Campaign *c, unsigned first)
 	c->digest = g_strdup(g_checksum_get_string(sum));
 }
 
+/* The speed is left out: it changes how long things take, not what happens. */
+static void add_simulated(GChecksum *sum, const TargetSimulated *s)
+{
+	const double rates[] = {s->q,
+				s->eps,
+				s->rates.hang,
+				s->rates.panic,
+				s->rates.dies,
+				s->rates.no_launcher,
+				s->rates.kexec_fails,
+				s->rates.wrong_kernel,
+				s->bmc.ignores,
+				s->bmc.lies,
+				s->bmc.silent};
+	add_number(sum, "seed", s->seed);
+	add_list(sum, "cause", s->cause, s->cause_count);
+	add_number(sum, "effect", (guint64)s->effect);
+	add_list(sum, "hangs", s->hangs, s->hangs_count);
+	add_list(sum, "panics", s->panics, s->panics_count);
+	for (guint i = 0; i < G_N_ELEMENTS(rates); i++)
+		add_number(sum, "rate", (guint64)(rates[i] * 1e9));
+}
+
 static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 {
 	add(sum, "target", t->name);
@@ -186,6 +209,8 @@ static bool add_target(GChecksum *sum, const TargetConfig *t, GError **error)
 	}
 	if (t->acpi_tables_by)
 		add_number(sum, "acpi_tables_by", t->acpi_tables_by);
+	if (t->driver == TARGET_SIMULATED)
+		add_simulated(sum, &t->simulated);
 	if (t->vm.iommu_record)
 		add_number(sum, "iommu_record", t->vm.iommu_record);
 	if (t->vm.determinism)

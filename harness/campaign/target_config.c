@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "campaign/campaign-internal.h"
 
-static const cyaml_strval_t drivers[] = {{"libvirt", TARGET_LIBVIRT}};
+static const cyaml_strval_t drivers[] = {{"libvirt", TARGET_LIBVIRT},
+					 {"simulated", TARGET_SIMULATED}};
 static const cyaml_strval_t accels[] = {
 	{"auto", ACCEL_AUTO}, {"kvm", ACCEL_KVM}, {"tcg", ACCEL_TCG}};
 static const cyaml_strval_t records[] = {{"none", RECORD_NONE}, {"amd", RECORD_AMD}};
@@ -79,6 +80,8 @@ static const cyaml_schema_field_t target_fields[] = {
 	CYAML_FIELD_ENUM("driver", CYAML_FLAG_STRICT, TargetConfig, driver, drivers,
 			 G_N_ELEMENTS(drivers)),
 	CYAML_FIELD_MAPPING("vm", CYAML_FLAG_OPTIONAL, TargetConfig, vm, vm_fields),
+	CYAML_FIELD_MAPPING("simulated", CYAML_FLAG_OPTIONAL, TargetConfig, simulated,
+			    campaign_simulated_fields),
 	CYAML_FIELD_SEQUENCE("acpi_tables", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
 			     acpi_tables, &kx_yaml_string_entry, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("reserved", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, TargetConfig,
@@ -248,6 +251,7 @@ static bool check_target(TargetConfig *t, GError **error)
 	return check_tables(t, error) && check_reserved(t, error) &&
 	       campaign_check_name(t->path, "name", t->name, error) && check_vm(t, error) &&
 	       check_launcher(t, error) && check_timeouts(t, error) &&
+	       campaign_check_simulated(t, error) &&
 	       campaign_check_cmdline(t->path, "cmdline", t->cmdline, error) &&
 	       campaign_check_distinct(t->path, "acpi_tables", t->acpi_tables, t->acpi_tables_count,
 				       error) &&

@@ -10,6 +10,12 @@
 /* After the last line of a panic. */
 #define TRACE_END_US (50 * 1000)
 
+/* Of the machine's time. */
+static gint64 real_us(const Watch *w, gint64 us)
+{
+	return w->timeouts->speed > 0 ? (gint64)((double)us / w->timeouts->speed) : us;
+}
+
 void watch_init(Watch *w, const Timeouts *timeouts, const char *identity, bool cold, gint64 now)
 {
 	*w = (Watch){.timeouts = timeouts,
@@ -54,7 +60,7 @@ static void set_end(Watch *w, TargetEnd end, WatchPhase phase, gint64 now, char 
 		g_free(reason);
 	}
 	enter(w, phase, now);
-	w->trace_us = now + TRACE_US;
+	w->trace_us = now + real_us(w, TRACE_US);
 }
 
 void watch_end(Watch *w, TargetEnd end, gint64 now, const char *format, ...)
@@ -265,9 +271,11 @@ typedef struct {
 	bool since_byte; /* counts from the last byte, else from the start of the phase */
 } Clock;
 
-static Clock clock_of(gint64 from, unsigned seconds, TargetEnd end, const char *what)
+static Clock clock_of(const Watch *w, gint64 from, unsigned seconds, TargetEnd end,
+		      const char *what)
 {
-	return (Clock){from + (gint64)seconds * G_USEC_PER_SEC, end, what, seconds, false};
+	gint64 us = real_us(w, (gint64)seconds * G_USEC_PER_SEC);
+	return (Clock){from + us, end, what, seconds, false};
 }
 
 static Clock sooner(Clock a, Clock b)
@@ -278,34 +286,34 @@ static Clock sooner(Clock a, Clock b)
 static Clock next_clock(const Watch *w)
 {
 	const Timeouts *t = w->timeouts;
-	Clock trial = clock_of(w->start_us, t->trial, TARGET_END_DEADLINE,
+	Clock trial = clock_of(w, w->start_us, t->trial, TARGET_END_DEADLINE,
 			       "the whole trial took longer than %u s (timeouts.trial)");
 	switch (w->phase) {
 	case WATCH_LAUNCHER:
-		return sooner(clock_of(w->phase_us, t->launcher, TARGET_END_LAUNCHER_FAILED,
+		return sooner(clock_of(w, w->phase_us, t->launcher, TARGET_END_LAUNCHER_FAILED,
 				       "the launcher's agent did not answer in %u s "
 				       "(timeouts.launcher)"),
 			      trial);
 	case WATCH_DELIVER:
-		return sooner(clock_of(w->phase_us, t->launcher, TARGET_END_LAUNCHER_FAILED,
+		return sooner(clock_of(w, w->phase_us, t->launcher, TARGET_END_LAUNCHER_FAILED,
 				       "the launcher did not take the kernel in %u s "
 				       "(timeouts.launcher)"),
 			      trial);
 	case WATCH_KEXEC:
-		return sooner(clock_of(w->phase_us, t->kexec, TARGET_END_NO_FIRST_LINE,
+		return sooner(clock_of(w, w->phase_us, t->kexec, TARGET_END_NO_FIRST_LINE,
 				       "the variant said nothing in %u s (timeouts.kexec)"),
 			      trial);
 	case WATCH_BOOT: {
 		gint64 from = MAX(w->byte_us, w->phase_us);
-		Clock boot = clock_of(w->phase_us, t->boot, TARGET_END_DEADLINE,
+		Clock boot = clock_of(w, w->phase_us, t->boot, TARGET_END_DEADLINE,
 				      "not alive %u s after its first line (timeouts.boot)");
-		Clock silence = clock_of(from, t->silence, TARGET_END_SILENT,
+		Clock silence = clock_of(w, from, t->silence, TARGET_END_SILENT,
 					 "silent for %u s before it was alive (timeouts.silence)");
 		return sooner(sooner(boot, silence), trial);
 	}
 	case WATCH_SETTLE:
 		/* not shortened by the trial's clock: what is alive has only this to do */
-		return clock_of(w->phase_us, w->wrong ? 0 : t->settle, TARGET_END_SETTLED,
+		return clock_of(w, w->phase_us, w->wrong ? 0 : t->settle, TARGET_END_SETTLED,
 				"alive, and %u s more");
 	case WATCH_TRACE:
 		return (Clock){.at = w->trace_us, .end = w->end};
