@@ -141,8 +141,12 @@ static bool take(Acceptance *a, GError **error)
 		return false;
 	json_t *told = request_answer();
 	json_object_set_new(told, "submission", submission_json(s, a->d->config));
-	g_ptr_array_add(a->d->active, g_steal_pointer(&s));
+	Submission *taken = g_steal_pointer(&s);
+	g_ptr_array_add(a->d->active, taken);
 	answer(a, told);
+	daemon_publish(a->d, taken,
+		       json_pack("{s:s, s:s, s:s}", "event", "state", "state",
+				 submission_state_name(taken->state), "reason", ""));
 	daemon_replan(a->d);
 	return true;
 }

@@ -119,6 +119,7 @@ static json_t *journal(Daemon *d, const Request *r, GError **error)
 		return NULL;
 	json_t *answer = request_answer();
 	json_object_set_new(answer, "journal", lines);
+	json_object_set_new(answer, "last", json_integer(queue_journal_last(d->queue, NULL)));
 	return answer;
 }
 

@@ -93,9 +93,10 @@ void daemon_unsubscribe(Daemon *d, Subscription *sub)
 
 void daemon_publish(Daemon *d, Submission *s, json_t *event)
 {
-	g_autoptr(json_t) wrapped =
-		json_pack("{s:I, s:I, s:o}", "submission", (json_int_t)s->id, "time_us",
-			  (json_int_t)g_get_real_time(), "event", event);
+	gint64 now = g_get_real_time();
+	g_autoptr(json_t) wrapped = json_pack("{s:I, s:I, s:o}", "submission", (json_int_t)s->id,
+					      "time_us", (json_int_t)now, "event", event);
+	json_object_set_new(s->progress, "time_us", json_integer(now));
 	sitting_remember(s, wrapped);
 	for (GList *at = d->subscriptions; at;) {
 		GList *next = at->next; /* one may unsubscribe itself */

@@ -360,3 +360,16 @@ json_t *queue_journal(Queue *q, gint64 after, unsigned limit, GError **error)
 		json_array_append_new(out, all->pdata[i]);
 	return out;
 }
+
+static gpointer read_id(SqlRow *row)
+{
+	gint64 id = sql_int(row, 0);
+	return g_memdup2(&id, sizeof(id));
+}
+
+gint64 queue_journal_last(Queue *q, GError **error)
+{
+	g_autoptr(GPtrArray) all = sql_rows(q->sql, read_id, g_free, error,
+					    "SELECT id FROM journal ORDER BY id DESC LIMIT 1", "");
+	return all && all->len ? *(gint64 *)all->pdata[0] : 0;
+}

@@ -113,3 +113,5 @@ GHashTable *queue_folders(Queue *q, GError **error);
 /* [{"id", "time_us", "submission" (0: the daemon), "kind", "text"}, …] with ids above `after`,
  * oldest first, at most `limit`. */
 json_t *queue_journal(Queue *q, gint64 after, unsigned limit, GError **error);
+/* The id of its newest line; 0: none, or *error. */
+gint64 queue_journal_last(Queue *q, GError **error);

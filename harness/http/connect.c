@@ -51,6 +51,11 @@ static bool check_origin(const Exchange *x, HttpReply *ret)
 			      "this is not the host that was asked for: use localhost, or name it "
 			      "under hosts in the configuration");
 	g_autofree char *own = g_strconcat(x->h->tls ? "https://" : "http://", host, NULL);
+	/* but a link in a message may lead to the page, which is the same for everybody */
+	if (g_str_equal(x->target, "/") && !origin &&
+	    g_strcmp0(header(x, "Sec-Fetch-Mode"), "navigate") == 0 &&
+	    g_strcmp0(header(x, "Sec-Fetch-Dest"), "document") == 0)
+		return true;
 	if ((origin && g_ascii_strcasecmp(origin, own) != 0) ||
 	    (site && (g_str_equal(site, "cross-site") || g_str_equal(site, "same-site"))))
 		return refuse(ret, 403, KX_ERROR_REFUSED, "a page of another origin may not ask");

@@ -91,13 +91,17 @@ void http_resume(Exchange *x);
 /* Host, Origin, token, role, body: false with the refusal in *ret. */
 bool http_admit(Exchange *x, const char *method, HttpReply *ret);
 
-/* ---- lab.c: the queue; results.c: what the runs left; files.c; metrics.c ---- */
+/* ---- lab.c: the queue; results.c, belief.c: what the runs left; files.c; metrics.c; page.c ----
+ */
 
 HttpReply http_lab(Exchange *x);
 HttpReply http_results(Exchange *x);
 /* A file below `folder` (links are not followed), or a list of what is in it. */
 HttpReply http_file(const char *folder, const char *path, const char *url);
 HttpReply http_metrics(Http *h);
+HttpReply http_belief(const HttpRoute *route, Store *s, const StoreCampaign *c);
+/* A file of the page; NULL: the page itself. */
+HttpReply http_page(const char *path);
 
 /* ---- events.c ---- */
 

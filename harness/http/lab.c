@@ -36,8 +36,9 @@ static HttpReply journal(Exchange *x)
 	g_autoptr(json_t) a = daemon_answer(x->h->d, &x->who, &r);
 	g_autoptr(GError) error = request_answer_error(a);
 	return error ? http_reply_error(0, error)
-		     : http_reply_json(
-			       json_pack("{s:O}", "journal", json_object_get(a, "journal")));
+		     : http_reply_json(json_pack("{s:O, s:O}", "journal",
+						 json_object_get(a, "journal"), "last",
+						 json_object_get(a, "last")));
 }
 
 static HttpReply health(Http *h)
@@ -65,6 +66,8 @@ HttpReply http_lab(Exchange *x)
 		return list(x);
 	case HTTP_JOURNAL:
 		return journal(x);
+	case HTTP_PAGE:
+		return http_page(x->route.path);
 	case HTTP_TARGETS:
 		return http_reply_json(json_pack("{s:o}", "targets", daemon_targets(x->h->d)));
 	default:

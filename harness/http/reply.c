@@ -167,7 +167,7 @@ enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned
 		etag = g_strdup_printf("\"%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER
 				       "x-%" G_GINT64_MODIFIER "x\"",
 				       r->inode, r->size, (guint64)r->changed_ns);
-	} else if (r->status == 200 && r->json) {
+	} else if (r->status == 200 && r->text) {
 		g_autofree char *sum =
 			g_compute_checksum_for_string(G_CHECKSUM_SHA256, r->text, -1);
 		etag = g_strdup_printf("\"%.32s\"", sum);

@@ -67,14 +67,32 @@ static HttpReply runs(Exchange *x, Store *s)
 	return http_reply_json(json_pack("{s:o, s:o}", "runs", all, "next", next));
 }
 
+static const char *const reports[] = {"report.html", "report.json", "report.md", NULL};
+
+/* Addresses of those that have been written. */
+static json_t *reports_json(const StoreCampaign *c)
+{
+	json_t *all = json_array();
+	for (const char *const *name = reports; *name; name++) {
+		g_autofree char *path = g_build_filename(c->dir, *name, NULL);
+		g_autofree char *url = g_strdup_printf("/api/v1/runs/%s/files/%s", c->slug, *name);
+		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+			json_array_append_new(all, json_string(url));
+	}
+	return all;
+}
+
 static HttpReply run(Store *s, const StoreCampaign *c)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) candidates = store_candidates(s, c->id, &error);
 	g_autoptr(StoreVerdict) v = error ? NULL : store_verdict(s, c->id, &error);
+	unsigned last = error ? 0 : store_last_trial(s, c->id, &error);
 	if (error)
 		return http_reply_error(0, error);
 	json_t *o = run_json(c), *all = json_array();
+	json_object_set_new(o, "last_trial", json_integer(last));
+	json_object_set_new(o, "reports", reports_json(c));
 	for (guint i = 0; i < candidates->len; i++) {
 		const StoreCandidate *a = candidates->pdata[i];
 		json_array_append_new(
@@ -137,7 +155,6 @@ static HttpReply trial(Exchange *x, Store *s, const StoreCampaign *c)
 /* The report and the evidence; not the requests and logs of the jobs, which name machines. */
 static HttpReply file(Exchange *x, const StoreCampaign *c)
 {
-	static const char *const reports[] = {"report.html", "report.json", "report.md", NULL};
 	const char *path = x->route.path;
 	if (!g_str_has_prefix(path, "trials/") && !g_strv_contains(reports, path))
 		return http_reply_refusal(404, KX_ERROR_MISSING, "this run has no such file");
@@ -162,6 +179,8 @@ HttpReply http_results(Exchange *x)
 	switch (x->route.kind) {
 	case HTTP_RUN:
 		return run(s, c);
+	case HTTP_BELIEF:
+		return http_belief(&x->route, s, c);
 	case HTTP_TRIALS:
 		return trials(x, s, c);
 	case HTTP_FILE:

@@ -16,6 +16,8 @@ static const struct {
 	HttpRole role;
 	const char *query; /* keys that it takes */
 } routes[] = {
+	{"GET", "", HTTP_PAGE, HTTP_NOBODY, ""},
+	{"GET", "page/*", HTTP_PAGE, HTTP_NOBODY, ""},
 	{"GET", "healthz", HTTP_HEALTH, HTTP_NOBODY, ""},
 	{"GET", "metrics", HTTP_METRICS, HTTP_READ, ""},
 	{"GET", "api/v1/campaigns", HTTP_CAMPAIGNS, HTTP_READ, "state before limit"},
@@ -29,6 +31,7 @@ static const struct {
 	{"GET", "api/v1/events", HTTP_EVENTS, HTTP_READ, "campaign"},
 	{"GET", "api/v1/runs", HTTP_RUNS, HTTP_READ, "before limit"},
 	{"GET", "api/v1/runs/$run", HTTP_RUN, HTTP_READ, ""},
+	{"GET", "api/v1/runs/$run/belief", HTTP_BELIEF, HTTP_READ, "after limit"},
 	{"GET", "api/v1/runs/$run/trials", HTTP_TRIALS, HTTP_READ, "after limit"},
 	{"GET", "api/v1/runs/$run/trials/#trial", HTTP_TRIAL, HTTP_READ, ""},
 	{"GET", "api/v1/runs/$run/trials/#trial/files", HTTP_TRIAL_FILES, HTTP_READ, ""},
@@ -59,7 +62,7 @@ static char *decode(const char *coded)
 /* The path as names. */
 static GStrv split(const char *path)
 {
-	g_auto(GStrv) coded = g_strsplit(path, "/", -1);
+	g_auto(GStrv) coded = g_strsplit(path, "/", -1); /* of "" it has none */
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
 	for (char **c = coded; *c; c++) {
 		g_autofree char *name = decode(*c);

@@ -18,9 +18,11 @@ typedef enum {
 	HTTP_CANCEL,
 	HTTP_JOURNAL,
 	HTTP_TARGETS,
+	HTTP_PAGE,
 	HTTP_EVENTS,
 	HTTP_RUNS,
 	HTTP_RUN,
+	HTTP_BELIEF,
 	HTTP_TRIALS,
 	HTTP_TRIAL,
 	HTTP_TRIAL_FILES,
@@ -34,7 +36,7 @@ typedef struct {
 	gint64 id;     /* of a campaign in the queue */
 	char *run;     /* letters, digits, ._- */
 	unsigned trial;
-	char *path; /* of a file, relative, of plain names without . and .. */
+	char *path; /* of a file, relative, of plain names without . and ..; NULL: / */
 	/* the query */
 	int state;			/* SubmissionState; -1: any */
 	gint64 before, after, campaign; /* 0: not given */

@@ -261,15 +261,32 @@ static gpointer posterior_row(Store *s, StoreQuery *q)
 	return p;
 }
 
-GPtrArray *store_posteriors(Store *s, gint64 campaign, GError **error)
+GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned limit,
+				 GError **error)
 {
 	StoreQuery *q = store_query(
 		s, error,
 		"SELECT t.number, p.kind, p.members, p.probability, q_mean, q_low, q_high, e_mean, "
 		"e_low, e_high, ranking, marginals FROM posterior p JOIN trial t ON t.id = p.trial "
-		"WHERE t.campaign = ? ORDER BY t.number",
-		"i", campaign);
+		"WHERE t.campaign = ? AND t.number > ? ORDER BY t.number LIMIT ?",
+		"iii", campaign, (gint64)after, limit ? (gint64)limit : (gint64)-1);
 	return store_rows(s, q, posterior_row, (GDestroyNotify)store_posterior_free, error);
+}
+
+GPtrArray *store_posteriors(Store *s, gint64 campaign, GError **error)
+{
+	return store_posteriors_page(s, campaign, 0, 0, error);
+}
+
+unsigned store_last_trial(Store *s, gint64 campaign, GError **error)
+{
+	g_autoptr(StoreQuery) q = store_query(
+		s, error, "SELECT MAX(number) FROM trial WHERE campaign = ?", "i", campaign);
+	if (q && sqlite3_step(q) == SQLITE_ROW)
+		return (unsigned)sqlite3_column_int64(q, 0);
+	if (q)
+		store_set_error(s, "read", error);
+	return 0;
 }
 
 static gpointer fault_row(Store *s, StoreQuery *q)

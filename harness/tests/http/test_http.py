@@ -236,7 +236,7 @@ class Loopback(unittest.TestCase):
         json_type = {"Content-Type": "application/json"}
         post = {"method": "POST", "role": "operate"}
         for status, path, more in (
-                (404, "/", {}), (404, "/api/v1/campaigns/0", {}), (404, "/api/v1/campaigns/99999", {}),
+                (404, "/nothing", {}), (404, "/api/v1/campaigns/0", {}), (404, "/api/v1/campaigns/99999", {}),
                 (404, "/api/v1/campaigns/x", {}), (404, "/api/v1/campaigns/99999999999999999999", {}),
                 (400, "/api/v1/campaigns?limit=0", {}), (400, "/api/v1/campaigns?limit=201", {}),
                 (400, "/api/v1/campaigns?limit=1&limit=2", {}), (400, "/api/v1/campaigns?what=1", {}),
