@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/queue.h"
-
 #include "base/error.h"
 #include "base/fs.h"
-#include "daemon/sql.h"
-
-struct Queue {
-	Sql *sql;
-};
+#include "daemon/queue-internal.h"
 
 /* Step N makes version N of version N - 1; one that was released never changes. */
 static const char *const steps[] = {
@@ -51,6 +45,18 @@ static const char *const steps[] = {
 	"  submission INTEGER NOT NULL,"
 	"  kind TEXT NOT NULL,"
 	"  text TEXT NOT NULL) STRICT",
+	/* health of targets (health.h), result of the preflight (preflight.h) */
+	"CREATE TABLE target ("
+	"  name TEXT PRIMARY KEY,"
+	"  quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),"
+	"  failures INTEGER NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  since_us INTEGER NOT NULL,"
+	"  next_check_us INTEGER NOT NULL,"
+	"  checks INTEGER NOT NULL,"
+	"  submission INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"ALTER TABLE submission ADD COLUMN preflight TEXT NOT NULL DEFAULT 'null'"
+	"  CHECK (json_valid(preflight))",
 };
 
 #define APPLICATION 0x6b78716e /* "kxqn" */
@@ -107,6 +113,7 @@ Submission *submission_new(void)
 	s->after_run = -1;
 	s->progress = json_object();
 	s->verdict = json_null();
+	s->preflight = json_null();
 	return s;
 }
 
@@ -120,6 +127,7 @@ void submission_free(Submission *s)
 	g_strfreev(s->also);
 	json_decref(s->progress);
 	json_decref(s->verdict);
+	json_decref(s->preflight);
 	g_free(s->wait_reason);
 	g_free(s);
 }
@@ -158,7 +166,7 @@ bool queue_backup(const char *state, const char *file, GError **error)
 
 /* ---- write ---- */
 
-static bool add_note(Queue *q, gint64 submission, QueueNote note, GError **error)
+bool queue_add_note(Queue *q, gint64 submission, QueueNote note, GError **error)
 {
 	return !note.kind || sql_exec(q->sql, error,
 				      "INSERT INTO journal (time_us, submission, kind, text) "
@@ -171,21 +179,22 @@ static bool add_row(Queue *q, Submission *s, GError **error)
 {
 	g_autoptr(json_t) targets = kx_json_from_strv((const char *const *)s->targets);
 	g_autoptr(json_t) also = kx_json_from_strv((const char *const *)s->also);
-	if (!sql_exec(q->sql, error,
-		      "INSERT INTO submission (name, title, question, digest, folder, file, data, "
-		      "targets, also, uid, owner, priority, hours_of_day, hours, boots, "
-		      "compile_minutes, again, after_run, state, wish, reason, attempts, "
-		      "not_before_us, target, run, progress, verdict, created_us, started_us, "
-		      "finished_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, "
-		      "'queued', 0, '', 0, 0, '', '', '{}', 'null', ?, 0, 0)",
-		      "sssssssjjisisdidii", s->name, s->title, s->question, s->digest, s->folder,
-		      s->file, s->data, targets, also, (gint64)s->uid, s->owner,
-		      (gint64)s->priority, s->window, s->hours, (gint64)s->boots,
-		      s->compile_minutes, (gint64)s->again, s->created_us))
+	if (!sql_exec(
+		    q->sql, error,
+		    "INSERT INTO submission (name, title, question, digest, folder, file, data, "
+		    "targets, also, uid, owner, priority, hours_of_day, hours, boots, "
+		    "compile_minutes, again, after_run, state, wish, reason, attempts, "
+		    "not_before_us, target, run, progress, verdict, created_us, started_us, "
+		    "finished_us, preflight) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		    "?, ?, -1, 'queued', 0, '', 0, 0, '', '', '{}', 'null', ?, 0, 0, ?)",
+		    "sssssssjjisisdidiij", s->name, s->title, s->question, s->digest, s->folder,
+		    s->file, s->data, targets, also, (gint64)s->uid, s->owner, (gint64)s->priority,
+		    s->window, s->hours, (gint64)s->boots, s->compile_minutes, (gint64)s->again,
+		    s->created_us, s->preflight))
 		return false;
 	s->id = sql_last_id(q->sql);
 	g_autofree char *text = g_strdup_printf("%s was submitted by %s", s->name, s->owner);
-	return add_note(q, s->id, (QueueNote){"submitted", text}, error);
+	return queue_add_note(q, s->id, (QueueNote){"submitted", text}, error);
 }
 
 bool queue_add(Queue *q, Submission *s, GError **error)
@@ -208,12 +217,13 @@ static bool save_row(Queue *q, const Submission *s, QueueNote note, GError **err
 	return sql_exec(q->sql, error,
 			"UPDATE submission SET priority = ?, after_run = ?, state = ?, wish = ?, "
 			"reason = ?, attempts = ?, not_before_us = ?, target = ?, run = ?, "
-			"progress = ?, verdict = ?, started_us = ?, finished_us = ? WHERE id = ?",
-			"iisisiissjjiii", (gint64)s->priority, (gint64)s->after_run,
+			"progress = ?, verdict = ?, started_us = ?, finished_us = ?, preflight = ? "
+			"WHERE id = ?",
+			"iisisiissjjiiji", (gint64)s->priority, (gint64)s->after_run,
 			submission_state_name(s->state), (gint64)s->wish, s->reason,
 			(gint64)s->attempts, s->not_before_us, s->target, s->run, s->progress,
-			s->verdict, s->started_us, s->finished_us, s->id) &&
-	       save_lease(q, s, error) && add_note(q, s->id, note, error);
+			s->verdict, s->started_us, s->finished_us, s->preflight, s->id) &&
+	       save_lease(q, s, error) && queue_add_note(q, s->id, note, error);
 }
 
 bool queue_save(Queue *q, const Submission *s, QueueNote note, GError **error)
@@ -223,7 +233,7 @@ bool queue_save(Queue *q, const Submission *s, QueueNote note, GError **error)
 
 bool queue_note(Queue *q, QueueNote note, GError **error)
 {
-	return add_note(q, 0, note, error);
+	return queue_add_note(q, 0, note, error);
 }
 
 /* ---- read ---- */
@@ -233,7 +243,8 @@ bool queue_note(Queue *q, QueueNote note, GError **error)
 	"hours_of_day, hours, boots, compile_minutes, again, after_run, s.state, wish, reason, "   \
 	"attempts, not_before_us, s.target, run, progress, verdict, created_us, started_us, "      \
 	"finished_us, coalesce(l.slot, 0), coalesce(l.pid, 0), coalesce(l.start, 0), "             \
-	"coalesce(l.boot, ''), also, data FROM submission s LEFT JOIN lease l ON l.submission = "  \
+	"coalesce(l.boot, ''), also, data, preflight FROM submission s LEFT JOIN lease l ON "      \
+	"l.submission = "                                                                          \
 	"s.id "
 
 static void take_text(SqlRow *row, int column, char **field)
@@ -280,6 +291,8 @@ static gpointer read_row(SqlRow *row)
 	s->progress = sql_json(row, 24);
 	json_decref(s->verdict);
 	s->verdict = sql_json(row, 25);
+	json_decref(s->preflight);
+	s->preflight = sql_json(row, 35);
 	s->created_us = sql_int(row, 26);
 	s->started_us = sql_int(row, 27);
 	s->finished_us = sql_int(row, 28);
