@@ -217,7 +217,8 @@ static void run_loop(Boot *b)
 			b->watch.interrupt = false;
 			/* the panic that the NMI causes is not the variant's */
 			console_end_variant(b->console, "NMI sent for a trace", now_us());
-			b->t->ops->interrupt(b->t);
+			if (b->t->ops->interrupt)
+				b->t->ops->interrupt(b->t);
 		}
 		g_source_set_ready_time(clock, watch_next(&b->watch));
 		if (b->watch.phase != WATCH_DONE)

@@ -47,15 +47,35 @@ typedef struct TargetOps {
 	/* Connects; sets t->priv and t->description. */
 	bool (*open)(Target *t, GError **error);
 	/* Brings the launcher up, from its saved state where there is one. A driver that can give
-	 * it its orders before it runs does so and sets ret->ordered. */
+	 * it its orders before it runs does so and sets ret->ordered. `orders` is NULL when the
+	 * launcher only has to answer (recover.h). */
 	bool (*start_launcher)(Target *t, const TargetOrders *orders, TargetLink *ret,
 			       GError **error);
 	/* Starts `image` by the firmware. */
 	bool (*start_cold)(Target *t, const TargetImage *image, TargetLink *ret, GError **error);
 	/* The streams are connected: lets the machine run. */
 	bool (*go)(Target *t, GError **error);
-	/* Makes a hung kernel print a trace (NMI); best effort. */
-	void (*interrupt)(Target *t);
+	/* ---- what the recovery ladder climbs (recover.h); each is NULL when a machine has none.
+	 * All but attach() may be called on another thread, one at a time, while the caller
+	 * iterates the main context; they may block. One that does not return in the time of its
+	 * step is given up, and the next is called all the same, while it may still hang. ---- */
+	/* A key of the magic SysRq (l, t, w: traces) by the console: a BREAK and the key. True: it
+	 * was sent; whether the kernel heard it shows on the console. */
+	bool (*sysrq)(Target *t, char key);
+	/* An NMI. True: it was sent. */
+	bool (*interrupt)(Target *t);
+	/* Resets the machine where it stands: it then boots what it boots by itself, which is the
+	 * launcher unless it was started cold. True says only that the command was taken. */
+	bool (*reset)(Target *t, GError **error);
+	/* Power on or off. On boots the launcher afresh. True says only that the command was
+	 * taken: what counts is powered(). */
+	bool (*power)(Target *t, bool on, GError **error);
+	/* 1 on, 0 off, -1 not known. */
+	int (*powered)(Target *t);
+	/* The streams of the machine that reset() or power() left running; any older ones of it are
+	 * closed. On the main thread. NULL where these two are. */
+	bool (*attach)(Target *t, TargetLink *ret, GError **error);
+	/* ---- */
 	/* Ends the machine, or resets it to where start_launcher can begin; fine when it is not
 	 * running. */
 	void (*stop)(Target *t);

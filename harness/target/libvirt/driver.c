@@ -220,11 +220,13 @@ static bool go(Target *t, GError **error)
 	return machine_resume(&l->machine, error);
 }
 
-static void interrupt(Target *t)
+static bool interrupt(Target *t)
 {
 	Libvirt *l = t->priv;
-	if (virDomainInjectNMI(l->machine.dom, 0) < 0)
-		g_debug("no NMI: %s", virGetLastErrorMessage());
+	if (l->machine.dom && virDomainInjectNMI(l->machine.dom, 0) == 0)
+		return true;
+	g_debug("no NMI: %s", virGetLastErrorMessage());
+	return false;
 }
 
 static void stop(Target *t)
