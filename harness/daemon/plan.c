@@ -3,19 +3,26 @@
 
 #include <string.h>
 
+/* A target while a plan is made: each is asked for once. */
 typedef struct {
-	PlanItem *items;
-	guint n;
+	unsigned slots;
+	const char *why; /* there are none */
+	bool *taken;
+} Place;
+
+typedef struct {
+	PlanItem *item;
+	guint *of_owner; /* how many of his run; in Plan.of_owner */
+} Waiting;
+
+typedef struct {
 	const PlanLab *lab;
 	guint running;
-	GHashTable *of_owner; /* owner → how many of his run */
+	GHashTable *of_owner; /* owner → guint */
+	GHashTable *names;    /* of campaigns that run */
+	GHashTable *places;   /* target → Place */
 	gint64 change_us;
 } Plan;
-
-static bool occupies(const PlanItem *i)
-{
-	return i->running || i->action == PLAN_START;
-}
 
 /* The clock time of a moment, with the day when it is not within 24 hours. */
 static char *time_text(gint64 us, const PlanLab *lab)
@@ -65,40 +72,63 @@ static bool may_start(Plan *p, PlanItem *i)
 	return true;
 }
 
-static bool slot_is_free(const Plan *p, const char *target, unsigned slot)
+static Place *place_of(Plan *p, const char *target)
 {
-	for (guint k = 0; k < p->n; k++) {
-		const PlanItem *i = &p->items[k];
-		bool mine = i->running && i->slot == slot && g_strcmp0(i->bound, target) == 0;
-		bool soon = i->action == PLAN_START && i->target_slot == slot &&
-			    g_str_equal(i->target, target);
-		if (mine || soon)
-			return false;
-	}
-	return !p->lab->is_held(target, slot, p->lab->user);
+	Place *l = g_hash_table_lookup(p->places, target);
+	if (l)
+		return l;
+	l = g_new0(Place, 1);
+	l->slots = p->lab->slots(target, &l->why, p->lab->user);
+	l->taken = g_new0(bool, l->slots);
+	for (unsigned slot = 0; slot < l->slots; slot++)
+		l->taken[slot] = p->lab->is_held(target, slot, p->lab->user);
+	g_hash_table_insert(p->places, (gpointer)target, l);
+	return l;
+}
+
+static void place_free(gpointer data)
+{
+	Place *l = data;
+	g_free(l->taken);
+	g_free(l);
 }
 
 /* A free place on a target, or -1. */
-static int free_slot(const Plan *p, const char *target, unsigned slots)
+static int free_slot(const Place *l)
 {
-	for (unsigned slot = 0; slot < slots; slot++)
-		if (slot_is_free(p, target, slot))
+	for (unsigned slot = 0; slot < l->slots; slot++)
+		if (!l->taken[slot])
 			return (int)slot;
 	return -1;
 }
 
 /* Its place, or why there is none: *busy names what is in use, *ret_why says why nothing may be
  * used. */
-static int look_for(const Plan *p, const char *target, GString *busy, const char **ret_why)
+static int look_for(Plan *p, const char *target, GString *busy, const char **ret_why)
 {
-	unsigned slots = p->lab->slots(target, ret_why, p->lab->user);
-	int slot = free_slot(p, target, slots);
-	if (slot < 0 && slots)
-		g_string_append_printf(busy, "%s%s", busy->len ? ", " : "", target);
+	const Place *l = place_of(p, target);
+	int slot = free_slot(l);
+	if (!l->slots)
+		*ret_why = l->why;
+	if (slot < 0 && l->slots) {
+		g_string_append(busy, busy->len ? ", " : "");
+		g_string_append(busy, target);
+	}
 	return slot;
 }
 
-static const char *find_one(const Plan *p, const PlanItem *i, GString *busy, const char **ret_why,
+/* It has this place from now on. */
+static void occupy(Plan *p, const PlanItem *i, const char *target, unsigned slot)
+{
+	Place *l = target && *target ? place_of(p, target) : NULL;
+	if (l && slot < l->slots)
+		l->taken[slot] = true;
+	if (i->campaign)
+		g_hash_table_add(p->names, (gpointer)i->campaign);
+	p->running++;
+}
+
+static const char *find_one(Plan *p, const PlanItem *i, GString *busy, const char **ret_why,
 			    int *ret_slot)
 {
 	for (char *const *t = i->targets; *t; t++) {
@@ -111,7 +141,7 @@ static const char *find_one(const Plan *p, const PlanItem *i, GString *busy, con
 	return NULL;
 }
 
-static bool find_target(const Plan *p, PlanItem *i)
+static bool find_target(Plan *p, PlanItem *i)
 {
 	g_autoptr(GString) busy = g_string_new(NULL);
 	const char *why = NULL;
@@ -133,71 +163,77 @@ static bool find_target(const Plan *p, PlanItem *i)
 	return false;
 }
 
-static bool twin_runs(const Plan *p, const PlanItem *i)
+static guint *of_owner(Plan *p, guint64 *owner)
 {
-	for (guint k = 0; k < p->n; k++)
-		if (&p->items[k] != i && occupies(&p->items[k]) &&
-		    g_strcmp0(p->items[k].campaign, i->campaign) == 0)
-			return true;
-	return false;
+	guint *n = g_hash_table_lookup(p->of_owner, owner);
+	if (!n) {
+		n = g_new0(guint, 1);
+		g_hash_table_insert(p->of_owner, owner, n);
+	}
+	return n;
 }
 
-static guint of_owner(const Plan *p, const PlanItem *i)
+static bool goes_before(const Waiting *one, const Waiting *other)
 {
-	return GPOINTER_TO_UINT(g_hash_table_lookup(p->of_owner, &i->owner));
-}
-
-static void count_owner(Plan *p, PlanItem *i)
-{
-	g_hash_table_replace(p->of_owner, &i->owner, GUINT_TO_POINTER(of_owner(p, i) + 1));
-}
-
-static bool goes_before(const Plan *p, const PlanItem *a, const PlanItem *b)
-{
+	const PlanItem *a = one->item, *b = other->item;
 	if (a->priority != b->priority)
 		return a->priority > b->priority;
-	guint of_a = of_owner(p, a), of_b = of_owner(p, b);
-	if (of_a != of_b)
-		return of_a < of_b;
+	if (*one->of_owner != *other->of_owner)
+		return *one->of_owner < *other->of_owner;
 	if (a->owner != b->owner && a->served_us != b->served_us)
 		return a->served_us < b->served_us;
 	return a->id < b->id;
 }
 
-static void try_start(Plan *p, PlanItem *i)
+static void try_start(Plan *p, const Waiting *w)
 {
-	if (twin_runs(p, i)) {
+	PlanItem *i = w->item;
+	if (i->campaign && g_hash_table_contains(p->names, i->campaign)) {
 		i->reason = g_strdup_printf("waits for the other run of %s", i->campaign);
 	} else if (p->running >= p->lab->jobs) {
 		i->reason = g_strdup_printf("waits for its turn: %u run%s, and no more may",
 					    p->running, p->running == 1 ? "s" : "");
 	} else if (find_target(p, i)) {
 		i->action = PLAN_START;
-		p->running++;
-		count_owner(p, i);
+		occupy(p, i, i->target, i->target_slot);
+		++*w->of_owner;
 	}
 }
 
-gint64 plan_make(PlanItem *items, guint n, const PlanLab *lab)
+static void begin(Plan *p, PlanItem *items, guint n)
 {
-	Plan p = {.items = items, .n = n, .lab = lab, .change_us = G_MAXINT64};
-	g_autoptr(GPtrArray) waiting = g_ptr_array_new();
-	g_autoptr(GHashTable) of_owner = g_hash_table_new(g_int64_hash, g_int64_equal);
-	p.of_owner = of_owner;
 	for (guint k = 0; k < n; k++) {
 		PlanItem *i = &items[k];
 		i->action = PLAN_KEEP;
 		i->target = NULL;
 		i->reason = NULL;
 		i->held = false;
-		p.running += i->running;
-		if (i->running)
-			count_owner(&p, i);
+		if (i->running) {
+			occupy(p, i, i->bound, i->slot);
+			++*of_owner(p, &i->owner);
+		}
 	}
+}
+
+gint64 plan_make(PlanItem *items, guint n, const PlanLab *lab)
+{
+	g_autoptr(GArray) waiting = g_array_new(FALSE, FALSE, sizeof(Waiting));
+	g_autoptr(GHashTable) owners =
+		g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+	g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) places =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, place_free);
+	Plan p = {.lab = lab,
+		  .of_owner = owners,
+		  .names = names,
+		  .places = places,
+		  .change_us = G_MAXINT64};
+	begin(&p, items, n);
 	for (guint k = 0; k < n; k++) {
 		PlanItem *i = &items[k];
 		if (!i->running && may_start(&p, i)) {
-			g_ptr_array_add(waiting, i);
+			Waiting w = {i, of_owner(&p, &i->owner)};
+			g_array_append_val(waiting, w);
 		} else if (i->running && (!is_time(&p, i) || lab->stop_why)) {
 			i->action = PLAN_STOP;
 			if (!i->reason)
@@ -208,9 +244,12 @@ gint64 plan_make(PlanItem *items, guint n, const PlanLab *lab)
 	while (waiting->len) {
 		guint best = 0;
 		for (guint k = 1; k < waiting->len; k++)
-			if (goes_before(&p, waiting->pdata[k], waiting->pdata[best]))
+			if (goes_before(&g_array_index(waiting, Waiting, k),
+					&g_array_index(waiting, Waiting, best)))
 				best = k;
-		try_start(&p, g_ptr_array_remove_index_fast(waiting, best));
+		Waiting w = g_array_index(waiting, Waiting, best);
+		g_array_remove_index_fast(waiting, best);
+		try_start(&p, &w);
 	}
 	return p.change_us;
 }
