@@ -3,7 +3,10 @@
  * is lost or counted twice shows there. How it plays is a comment in the campaign file: # fake:
  * trials=5 ms=20 crash=3 refuse=1 garbage=1 deaf=1 linger=500 crash=N: dies once, in trial N.
  * refuse=N: ends with an error for the first N sittings. garbage: says what is no event. deaf:
- * SIGTERM does not end it. linger: its job outlives it by so many ms.
+ * SIGTERM does not end it. linger: its job outlives it by so many ms. Comments "# say: EVENT" are
+ * said as they are, once a sitting. While the file CACHE/sick-TARGET is there, the target is: three
+ * trials fail because of the machine and the engine gives in, or with ladder=1 says that the
+ * machine cannot be brought back; `health` plays kexsect health.
  *
  * It holds a lock on the campaign, and its jobs one on the target: who finds one taken writes to
  * RESULTS/violations. */
@@ -25,9 +28,9 @@
 #include "store/store.h"
 
 typedef struct {
-	const char *file, *results, *target, *boots;
+	const char *file, *results, *target, *boots, *cache;
 	bool again;
-	char *name, *script;
+	char *name, *script, *text;
 	Store *store;
 	StoreCampaign *run;
 	gint64 sitting;
@@ -80,6 +83,8 @@ static void parse(int argc, char **argv, Play *p)
 				  : g_str_equal(argv[i], "--results") ? &p->results
 				  : g_str_equal(argv[i], "--target")  ? &p->target
 				  : g_str_equal(argv[i], "--boots")   ? &p->boots
+				  : g_str_equal(argv[i], "--cache")   ? &p->cache
+				  : g_str_equal(argv[i], "health")    ? &p->file
 								      : NULL;
 		if (to && i + 1 < argc)
 			*to = argv[++i];
@@ -89,7 +94,7 @@ static void parse(int argc, char **argv, Play *p)
 
 static bool read_script(Play *p)
 {
-	g_autofree char *text = kx_read_file(p->file, 1 << 20, NULL, NULL);
+	char *text = p->text = kx_read_file(p->file, 8 << 20, NULL, NULL);
 	const char *script = text ? strstr(text, "# fake:") : NULL;
 	const char *name = text ? strstr(text, "name: ") : NULL;
 	if (!script || !name)
@@ -189,6 +194,53 @@ static void garbage(void)
 	fflush(stdout);
 }
 
+static void say_as_told(const Play *p)
+{
+	for (const char *at = p->text; (at = strstr(at, "\n# say: ")); at++)
+		printf("%.*s\n", (int)strcspn(at + 8, "\n"), at + 8);
+	fflush(stdout);
+}
+
+static char *sick_path(const Play *p)
+{
+	g_autofree char *leaf = g_strconcat("sick-", p->target, NULL);
+	return g_build_filename(p->cache, leaf, NULL);
+}
+
+static bool is_sick(const Play *p)
+{
+	g_autofree char *path = sick_path(p);
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* What an engine does with a machine that does not answer; its exit status. */
+static int give_in(const Play *p)
+{
+	for (int i = 1; i <= 3 && !option(p, "ladder") && !stopped; i++) {
+		say(json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "trial", "target", p->target,
+			      "outcome", "infra", "cause", "machine", "reason",
+			      "the launcher does not answer"));
+		sleep_ms(option(p, "ms"));
+	}
+	if (!option(p, "ladder"))
+		return 1;
+	say(json_pack("{s:s, s:s, s:s, s:s}", "event", "target", "target", p->target, "state",
+		      "failed", "reason", "power, cold start and launcher were tried"));
+	return 3;
+}
+
+/* `health FILE --target T --cache C`: exit status. */
+static int health(const Play *p)
+{
+	lock(p, "target-", p->target);
+	for (unsigned t = 0; t < option(p, "health_ms") && !stopped; t += 5)
+		sleep_ms(5);
+	bool sick = is_sick(p);
+	say(json_pack("{s:s, s:s, s:b, s:s}", "event", "result", "status", sick ? "failed" : "ok",
+		      "healthy", !sick, "reason", sick ? "no step of the ladder helps" : ""));
+	return sick;
+}
+
 static int play(Play *p)
 {
 	GPtrArray *trials = store_trials(p->store, p->run->id, NULL);
@@ -201,6 +253,8 @@ static int play(Play *p)
 		if (n == crash && !g_file_test(mark, G_FILE_TEST_EXISTS) &&
 		    kx_write_scratch(mark, "", -1, 0644, NULL))
 			raise(SIGKILL);
+		if (is_sick(p))
+			return give_in(p);
 		if (!trial(p, n)) {
 			fputs("kexsect: stopped\n", stderr);
 			return 1;
@@ -251,7 +305,12 @@ int main(int argc, char **argv)
 {
 	Play p = {0};
 	parse(argc, argv, &p);
-	if (!p.file || !p.results || !p.target || !kx_proc_inherited() ||
+	bool checks = argc > 1 && g_str_equal(argv[1], "health");
+	g_autofree char *beside =
+		checks && p.cache ? g_build_filename(p.cache, "..", "results", NULL) : NULL;
+	if (checks)
+		p.results = beside;
+	if (!p.file || !p.results || !p.target || !p.cache || !kx_proc_inherited() ||
 	    kx_proc_inherited()[0] < 0 || !read_script(&p)) {
 		fputs("fake engine: something is missing\n", stderr);
 		return 2;
@@ -261,13 +320,17 @@ int main(int argc, char **argv)
 		action.sa_handler = SIG_IGN;
 	sigaction(SIGTERM, &action, NULL);
 	kx_mkdir(p.results, NULL);
+	if (checks)
+		return health(&p);
 	lock(&p, "campaign-", p.name);
 	if (option(&p, "garbage"))
 		garbage();
+	say_as_told(&p);
 	int status = refuses(&p) ? 1 : run(&p);
 	store_campaign_free(p.run);
 	store_free(p.store);
 	g_free(p.name);
 	g_free(p.script);
+	g_free(p.text);
 	return status;
 }
