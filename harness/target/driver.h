@@ -97,9 +97,15 @@ struct Target {
 	char *dir; /* temporary folder, made and removed by the driver */
 	char *variant_initrd, *launcher_initrd; /* files in dir */
 	struct Boot *boot;			/* the running one */
+	/* recover.c */
+	bool standing;	   /* it runs as a failed boot or the ladder left it */
+	bool cold;	   /* a reset would start a variant again, not the launcher */
+	bool start_failed; /* the last boot could not even be started */
+	unsigned in_vain;  /* failures of the lab since a boot last went well */
+	gint left_behind;  /* orders that did not return: limited.h */
 };
 
-extern const TargetOps target_libvirt_ops;
+extern const TargetOps target_libvirt_ops, target_simulated_ops;
 
 /* Reads the console of a link without blocking, as read(2) does. */
 ssize_t target_link_read(const TargetLink *link, char *buf, gsize size);

@@ -6,7 +6,7 @@
 #include "base/fs.h"
 #include "target/driver.h"
 
-static const TargetOps *const drivers[] = {&target_libvirt_ops};
+static const TargetOps *const drivers[] = {&target_libvirt_ops, &target_simulated_ops};
 
 static const TargetOps *find_driver(TargetDriver driver)
 {
