@@ -103,8 +103,23 @@ static gint by_number(gconstpointer a, gconstpointer b)
 	return (x > y) - (x < y);
 }
 
+void engine_remove_parts(Engine *e)
+{
+	g_autofree char *dir = g_build_filename(e->run->dir, "trials", NULL);
+	g_autoptr(GDir) open = g_dir_open(dir, 0, NULL);
+	const char *name;
+	while (open && (name = g_dir_read_name(open))) {
+		g_autofree char *path = g_build_filename(dir, name, NULL);
+		g_autoptr(GError) error = NULL;
+		if (*name == '.' && g_str_has_suffix(name, ".part") &&
+		    !kx_remove_tree(path, &error))
+			g_warning("%s", error->message);
+	}
+}
+
 bool engine_adopt(Engine *e, const GPtrArray *trials, GError **error)
 {
+	engine_remove_parts(e);
 	g_autofree char *dir = g_build_filename(e->run->dir, "trials", NULL);
 	g_autoptr(GDir) open = g_dir_open(dir, 0, NULL);
 	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));

@@ -247,6 +247,8 @@ bool engine_load(Engine *e, GError **error);
 bool engine_replay(Engine *e, GError **error);
 /* adopt.c: evidence folders without a row in `trials`. */
 bool engine_adopt(Engine *e, const GPtrArray *trials, GError **error);
+/* What killed jobs left of evidence that never became any; no job runs. */
+void engine_remove_parts(Engine *e);
 /* matrix.c: what applies with what, tried out once and recorded */
 bool engine_make_problem(Engine *e, EngineProblem *ret, GError **error);
 bool engine_make_search(Engine *e, GError **error);

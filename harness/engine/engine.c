@@ -328,6 +328,7 @@ static int work(Engine *e, GError **error)
 	if (!prepare(e, error))
 		return 1;
 	sit(e);
+	engine_remove_parts(e);
 	close_sitting(e);
 	if (e->error && !e->finished) {
 		g_propagate_error(error, g_steal_pointer(&e->error));
