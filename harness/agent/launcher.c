@@ -173,7 +173,7 @@ void launcher_main(void)
 		system_say("kexsect: launcher: no virtio-serial port " AGENT_PORT
 			   " (is VIRTIO_CONSOLE in the launcher's kernel?)");
 	else
-		system_say("kexsect: launcher ready");
+		system_say(AGENT_READY);
 	for (;;) {
 		struct pollfd p = {port_fd(), POLLIN, 0};
 		if (port_fd() < 0)

@@ -24,6 +24,8 @@ enum {
 #define AGENT_PORT "org.kexsect.agent.0"
 /* What the agent writes to the console when the variant is up, followed by the identity. */
 #define AGENT_ALIVE "kexsect: alive "
+/* What the launcher's writes there when it answers. */
+#define AGENT_READY "kexsect: launcher ready"
 /* Where in its initramfs a launcher finds its orders before time runs: kernel, initrd, and kexec, a
  * text as in AGENT_KEXEC; and what it then writes to the console. */
 #define AGENT_ORDERS "orders"

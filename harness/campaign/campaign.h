@@ -128,7 +128,12 @@ typedef struct {
 	unsigned boot;	   /* from the variant's first line to the alive marker; default 60 */
 	unsigned silence;  /* no console byte for so long before alive: hung; default 20 */
 	unsigned settle;   /* after alive, how long faults are still collected; default 1 */
+	unsigned settled;  /* after settle: its agent proves that it is still there; default 10 */
 	unsigned trial;	   /* whole trial; default 180 */
+	unsigned trace;	   /* a hung kernel's traces, by SysRq and NMI, all together; default 5 */
+	unsigned reset;	   /* a reset is taken; default 10 */
+	unsigned power;	   /* from a power order to the machine being on, or off; default 60 */
+	unsigned off;	   /* it stays off so long before it is switched on again; default 2 */
 	double speed; /* not in the file: these seconds are so much shorter (simulated.speed); 0: 1
 		       */
 } Timeouts;

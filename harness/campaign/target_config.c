@@ -55,13 +55,12 @@ static const cyaml_schema_field_t launcher_fields[] = {
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t timeouts_fields[] = {
-	OPTIONAL_UINT("launcher", Timeouts, launcher),
-	OPTIONAL_UINT("kexec", Timeouts, kexec),
-	OPTIONAL_UINT("boot", Timeouts, boot),
-	OPTIONAL_UINT("silence", Timeouts, silence),
-	OPTIONAL_UINT("settle", Timeouts, settle),
-	OPTIONAL_UINT("trial", Timeouts, trial),
-	CYAML_FIELD_END,
+	OPTIONAL_UINT("launcher", Timeouts, launcher), OPTIONAL_UINT("kexec", Timeouts, kexec),
+	OPTIONAL_UINT("boot", Timeouts, boot),	       OPTIONAL_UINT("silence", Timeouts, silence),
+	OPTIONAL_UINT("settle", Timeouts, settle),     OPTIONAL_UINT("settled", Timeouts, settled),
+	OPTIONAL_UINT("trial", Timeouts, trial),       OPTIONAL_UINT("trace", Timeouts, trace),
+	OPTIONAL_UINT("reset", Timeouts, reset),       OPTIONAL_UINT("power", Timeouts, power),
+	OPTIONAL_UINT("off", Timeouts, off),	       CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t reserved_fields[] = {
 	CYAML_FIELD_STRING_PTR("device", CYAML_FLAG_POINTER, TargetReserved, device, 0,
@@ -186,9 +185,17 @@ static bool check_timeouts(TargetConfig *t, GError **error)
 		const char *name;
 		unsigned *value, fallback;
 	} clocks[] = {
-		{"launcher", &o->launcher, 60}, {"kexec", &o->kexec, 30},
-		{"boot", &o->boot, 60},		{"silence", &o->silence, 20},
-		{"settle", &o->settle, 1},	{"trial", &o->trial, 180},
+		{"launcher", &o->launcher, 60},
+		{"kexec", &o->kexec, 30},
+		{"boot", &o->boot, 60},
+		{"silence", &o->silence, 20},
+		{"settle", &o->settle, 1},
+		{"settled", &o->settled, 10},
+		{"trial", &o->trial, 180},
+		{"trace", &o->trace, 5},
+		{"reset", &o->reset, 10},
+		{"power", &o->power, 60},
+		{"off", &o->off, 2},
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(clocks); i++) {
 		g_autofree char *key = g_strconcat("timeouts.", clocks[i].name, NULL);

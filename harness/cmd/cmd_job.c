@@ -2,6 +2,8 @@
 #include "cmd/command.h"
 #include "job/boot.h"
 #include "job/build.h"
+#include "job/health.h"
+#include "job/notify.h"
 
 static const struct option options[] = {
 	OPTION_HELP, OPTION_VERBOSE, OPTION_SOURCE, OPTION_TOOLCHAIN, {0}};
@@ -12,6 +14,8 @@ static const struct {
 } jobs[] = {
 	{"build", job_build_main},
 	{"boot", job_boot_main},
+	{"health", job_health_main},
+	{"notify", job_notify_main},
 };
 
 static int run(int argc, char **argv)
@@ -28,7 +32,7 @@ static int run(int argc, char **argv)
 
 const Command cmd_job = {
 	.name = "job",
-	.arguments = "build|boot FILE",
+	.arguments = "build|boot|health|notify FILE",
 	.summary = "Do one unit of work by hand: FILE is its JSON request",
 	.help = "Prints one JSON object per line; docs/jobs.md describes requests and lines. Each "
 		"trial's evidence\n"

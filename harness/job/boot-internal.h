@@ -41,6 +41,15 @@ json_t *boot_request_repeat(const BootRequest *r, const BootMoment *when);
  * NULL when it is the same, or it printed none. New string. */
 char *boot_cmdline_fault(const char *kmsg, const char *console, const char *wanted);
 
+/* ---- boot_judge.c ---- */
+/* What the oracle says of the evidence in `dir`, and no outcome where that is not to be had:
+ * `clean` only if the alive marker and the identity were seen, never `fault` because the lab
+ * failed, and nothing at all of a kernel that is not the one asked for or did not get its boot
+ * parameters. */
+OracleResult *boot_judge(const BootRequest *r, const TargetResult *t, const char *dir);
+/* Of an infra outcome: "machine" or "harness"; else NULL. Static. */
+const char *boot_cause(const OracleResult *judged, const TargetResult *t);
+
 /* ---- boot_evidence.c ---- */
 /* An empty folder for the evidence while it comes into being; the caller frees the path. */
 char *boot_evidence_begin(const BootRequest *r, unsigned number, GError **error);

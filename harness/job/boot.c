@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "job/boot-internal.h"
+#include "job/recovery.h"
 #include "target/guard.h"
 #include "target/phase.h"
 
@@ -18,6 +19,7 @@ typedef struct {
 	GRand *rand;
 	unsigned number; /* of the boot that runs */
 	bool over;	 /* an outcome of stop_at came */
+	char *lost;	 /* the recovery ladder was climbed in vain: what it says */
 } Job;
 
 static void print_step(const char *step, gpointer user)
@@ -28,75 +30,19 @@ static void print_step(const char *step, gpointer user)
 	kx_json_line(line);
 }
 
-static int print_result(const char *status, const char *reason)
+static void print_recovery(const TargetStep *step, gpointer user)
+{
+	recovery_print(step, (int)((const Job *)user)->number);
+}
+
+static int print_result(const char *status, const char *reason, bool lost)
 {
 	g_autoptr(json_t) line = json_pack("{s:s, s:s, s:o}", "event", "result", "status", status,
 					   "reason", kx_json_text(reason));
+	if (lost)
+		json_object_set_new(line, "target", json_string("failed"));
 	kx_json_line(line);
 	return g_str_equal(status, "ok") ? 0 : 1;
-}
-
-static OracleEnd oracle_end(TargetEnd end)
-{
-	static const OracleEnd ends[TARGET_END_MAX] = {
-		[TARGET_END_SETTLED] = ORACLE_END_SETTLED,
-		[TARGET_END_PANIC] = ORACLE_END_PANIC,
-		[TARGET_END_SILENT] = ORACLE_END_SILENT,
-		[TARGET_END_DEADLINE] = ORACLE_END_DEADLINE,
-		[TARGET_END_WATCHDOG] = ORACLE_END_WATCHDOG,
-		[TARGET_END_RESET] = ORACLE_END_RESET,
-		[TARGET_END_POWEROFF] = ORACLE_END_POWEROFF,
-		[TARGET_END_NO_FIRST_LINE] = ORACLE_END_SILENT,
-		[TARGET_END_KEXEC_FAILED] = ORACLE_END_KEXEC_FAILED,
-		[TARGET_END_LAUNCHER_FAILED] = ORACLE_END_LAUNCHER_FAILED,
-		[TARGET_END_MACHINE_DIED] = ORACLE_END_VM_DIED,
-		[TARGET_END_CANCELLED] = ORACLE_END_CANCELLED,
-	};
-	return ends[end];
-}
-
-/* What the tables that the kernel saw declare; NULL: it never showed any, or they are damaged. */
-static FaultRegions *load_regions(const char *dir)
-{
-	g_autofree char *acpi = g_build_filename(dir, "acpi", NULL);
-	g_autoptr(FaultRegions) regions = fault_regions_new();
-	g_autoptr(GError) why = NULL;
-	if (!g_file_test(acpi, G_FILE_TEST_IS_DIR))
-		return NULL;
-	if (fault_regions_add_path(regions, acpi, &why))
-		return g_steal_pointer(&regions);
-	g_debug("%s", why->message);
-	return NULL;
-}
-
-/* What the oracle says, and no outcome for a kernel that is not the one asked for: banner and agent
- * must both name it, and it must have got its boot parameters. */
-static OracleResult *judge(const BootRequest *r, const TargetResult *t, const char *dir)
-{
-	g_autoptr(FaultRegions) regions = load_regions(dir);
-	OracleInput in = {.console = t->console,
-			  .console_len = strlen(t->console),
-			  .kmsg = t->kmsg,
-			  .kmsg_len = t->kmsg ? strlen(t->kmsg) : 0,
-			  .identity = r->identity,
-			  .end = oracle_end(t->end),
-			  .end_detail = t->reason,
-			  .mode = r->mode,
-			  .regions = regions};
-	OracleResult *judged = oracle_judge(&in, r->oracle);
-	if (t->wrong && judged->outcome != OUTCOME_INFRA) {
-		judged->outcome = OUTCOME_INFRA;
-		g_free(judged->reason);
-		judged->reason = g_strdup_printf("a wrong kernel answered: %s, expected %s",
-						 t->wrong, r->identity);
-	}
-	g_autofree char *other = boot_cmdline_fault(t->kmsg, t->console, t->cmdline);
-	if (other && judged->outcome != OUTCOME_INFRA) {
-		judged->outcome = OUTCOME_INFRA;
-		g_free(judged->reason);
-		judged->reason = g_steal_pointer(&other);
-	}
-	return judged;
 }
 
 static json_t *seconds_json(const TargetSeconds *s, double evidence)
@@ -118,8 +64,22 @@ static json_t *measures_json(json_t *measures, const BootMoment *when)
 	return m;
 }
 
+static void add_recovery(json_t *line, const TargetResult *t, const OracleResult *judged,
+			 json_t *recovery)
+{
+	const char *cause = boot_cause(judged, t);
+	if (cause)
+		json_object_set_new(line, "cause", json_string(cause));
+	if (t->traces)
+		json_object_set_new(line, "traces", recovery_steps_json(t->traces));
+	if (t->traced)
+		json_object_set_new(line, "trace", json_string("trace.log"));
+	if (recovery)
+		json_object_set(line, "recovery", recovery);
+}
+
 static json_t *trial_line(const Job *job, const TargetResult *t, const OracleResult *judged,
-			  const BootMoment *when)
+			  const BootMoment *when, json_t *recovery)
 {
 	g_autofree char *path = boot_evidence_path(job->r, job->number);
 	g_autoptr(json_t) said = oracle_result_to_json(judged, MAX_FAULTS);
@@ -132,6 +92,8 @@ static json_t *trial_line(const Job *job, const TargetResult *t, const OracleRes
 			    measures_json(json_object_get(said, "measures"), when));
 	json_object_set_new(line, "end", json_string(target_end_name(t->end)));
 	json_object_set_new(line, "end_reason", kx_json_text(t->reason));
+	json_object_set_new(line, "target", kx_json_text(job->r->target->name));
+	add_recovery(line, t, judged, recovery);
 	json_object_set_new(line, "machine", kx_json_text(target_describe(job->target)));
 	json_object_set_new(line, "wait_us", json_integer(when->wait_us));
 	json_object_set_new(line, "console_bytes", json_integer((json_int_t)t->console_bytes));
@@ -142,12 +104,12 @@ static json_t *trial_line(const Job *job, const TargetResult *t, const OracleRes
 }
 
 /* Judges, writes the rest of the evidence, and only then says so. */
-static bool record(Job *job, const TargetResult *t, const BootMoment *when, const char *dir,
-		   GError **error)
+static bool record(Job *job, const TargetResult *t, const BootMoment *when, json_t *recovery,
+		   const char *dir, GError **error)
 {
 	gint64 start = g_get_monotonic_time();
-	g_autoptr(OracleResult) judged = judge(job->r, t, dir);
-	g_autoptr(json_t) line = trial_line(job, t, judged, when);
+	g_autoptr(OracleResult) judged = boot_judge(job->r, t, dir);
+	g_autoptr(json_t) line = trial_line(job, t, judged, when, recovery);
 	if (!boot_evidence_finish(job->r, when, dir, judged, line, error))
 		return false;
 	double spent = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
@@ -178,6 +140,25 @@ static BootMoment choose_moment(const Job *job)
 	return when;
 }
 
+/* The lab failed: the target is brought back before anything else is done with it. *ret: what was
+ * done, as in the trial's line. False only when it was cut short. */
+static bool recover(Job *job, json_t **ret, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autoptr(GPtrArray) steps = NULL;
+	print_step("recover", job);
+	bool ok = target_recover(job->target, &steps, &why);
+	if (g_error_matches(why, KX_ERROR, KX_ERROR_CANCELLED)) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
+	if (!ok)
+		job->lost = g_strdup(why->message);
+	*ret = json_pack("{s:b, s:o, s:o}", "healthy", (int)ok, "reason",
+			 kx_json_text(ok ? "" : why->message), "steps", recovery_steps_json(steps));
+	return true;
+}
+
 static bool one_boot(Job *job, GError **error)
 {
 	const BootRequest *r = job->r;
@@ -199,7 +180,10 @@ static bool one_boot(Job *job, GError **error)
 		g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "stopped");
 		ok = false;
 	}
-	ok = ok && record(job, &result, &when, dir, error);
+	g_autoptr(json_t) recovery = NULL;
+	if (ok && target_end_is_failure(result.end))
+		ok = recover(job, &recovery, error);
+	ok = ok && record(job, &result, &when, recovery, dir, error);
 	if (!ok)
 		kx_remove_tree(dir, NULL);
 	return ok;
@@ -214,6 +198,7 @@ static bool run_job(Job *job, GError **error)
 		.launcher_kernel = r->mode == BOOT_KEXEC ? r->launcher_kernel : NULL,
 		.probe_kernel = r->launcher_kernel ? r->launcher_kernel : r->kernel,
 		.on_step = print_step,
+		.on_recovery = print_recovery,
 		.user = job};
 	if (!g_file_test(r->kernel, G_FILE_TEST_EXISTS)) {
 		g_set_error(error, KX_ERROR, KX_ERROR_MISSING, "%s: no such kernel", r->kernel);
@@ -222,7 +207,7 @@ static bool run_job(Job *job, GError **error)
 	if (!kx_mkdir(r->evidence, error))
 		return false;
 	job->target = target_open(&options, error);
-	for (unsigned i = 0; job->target && i < r->boots && !job->over; i++) {
+	for (unsigned i = 0; job->target && i < r->boots && !job->over && !job->lost; i++) {
 		job->number = r->first + i;
 		if (!one_boot(job, error))
 			return false;
@@ -239,9 +224,14 @@ static int body(void *user)
 	bool ok = run_job(&job, &e);
 	target_close(job.target);
 	g_rand_free(job.rand);
-	if (ok)
-		return print_result("ok", "");
-	return print_result("infra", kx_cancelled() ? "stopped" : e->message);
+	g_autofree char *lost = job.lost;
+	if (ok && !lost)
+		return print_result("ok", "", false);
+	return print_result("infra",
+			    kx_cancelled() ? "stopped"
+			    : lost	   ? lost
+					   : e->message,
+			    lost != NULL);
 }
 
 int job_boot_main(const char *request_path)
@@ -250,7 +240,7 @@ int job_boot_main(const char *request_path)
 	g_autoptr(BootRequest) r = boot_request_load(request_path, &e);
 	if (!r) {
 		g_warning("%s", e->message);
-		print_result("infra", e->message);
+		print_result("infra", e->message, false);
 		return g_error_matches(e, KX_ERROR, KX_ERROR_INPUT) ? 2 : 1;
 	}
 	return guard_run(body, r);

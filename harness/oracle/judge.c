@@ -122,6 +122,9 @@ static bool is_infra_end(Judge *j)
 	case ORACLE_END_LAUNCHER_FAILED:
 		say(j, OUTCOME_INFRA, "the launcher never answered%s", more);
 		return true;
+	case ORACLE_END_STALE_WATCHDOG:
+		say(j, OUTCOME_INFRA, "another kernel's watchdog%s", more);
+		return true;
 	default:
 		return false;
 	}
@@ -292,7 +295,6 @@ static bool has_died(const Judge *j)
 	case ORACLE_END_SILENT:
 	case ORACLE_END_DEADLINE:
 	case ORACLE_END_WATCHDOG:
-	case ORACLE_END_NO_FIRST_LINE:
 	case ORACLE_END_PANIC:
 	case ORACLE_END_RESET:
 		return true;
@@ -327,6 +329,13 @@ static void judge_living(Judge *j)
 		    " faults in the window were not printed, and none "
 		    "that was printed is of the devices and addresses that count",
 		    j->in_window_suppressed);
+	} else if (j->in->end == ORACLE_END_UNSETTLED) {
+		judge_death(j);
+	} else if (j->in->end != ORACLE_END_SETTLED) {
+		/* what might still have come was not waited for */
+		g_autofree char *more = detail(j);
+		say(j, OUTCOME_INFRA, "alive, but the watch ended %s%s; %s",
+		    oracle_end_name(j->in->end), more, faults);
 	} else {
 		say(j, OUTCOME_CLEAN, "%s", faults);
 	}
@@ -364,6 +373,9 @@ static void judge(Judge *j)
 	if (in->end == ORACLE_END_KEXEC_FAILED)
 		say(j, OUTCOME_INFRA,
 		    "the launcher says that kexec failed, but the variant's banner came");
+	else if (in->end == ORACLE_END_NO_FIRST_LINE)
+		say(j, OUTCOME_INFRA,
+		    "the watch saw no line of the variant, but its banner is there");
 	else if (has_died(j))
 		judge_death(j);
 	else

@@ -6,8 +6,20 @@
 static const char *const outcomes[OUTCOME_MAX] = {"fault", "clean",  "hang",
 						  "panic", "noboot", "infra"};
 static const char *const ends[ORACLE_END_MAX] = {
-	"settled",  "panic",	     "silent",	     "deadline",	"watchdog",	"reset",
-	"poweroff", "no-first-line", "kexec-failed", "launcher-failed", "machine-died", "cancelled",
+	[ORACLE_END_SETTLED] = "settled",
+	[ORACLE_END_PANIC] = "panic",
+	[ORACLE_END_SILENT] = "silent",
+	[ORACLE_END_DEADLINE] = "deadline",
+	[ORACLE_END_UNSETTLED] = "unsettled",
+	[ORACLE_END_WATCHDOG] = "watchdog",
+	[ORACLE_END_RESET] = "reset",
+	[ORACLE_END_POWEROFF] = "poweroff",
+	[ORACLE_END_NO_FIRST_LINE] = "no-first-line",
+	[ORACLE_END_KEXEC_FAILED] = "kexec-failed",
+	[ORACLE_END_LAUNCHER_FAILED] = "launcher-failed",
+	[ORACLE_END_VM_DIED] = "machine-died",
+	[ORACLE_END_STALE_WATCHDOG] = "stale-watchdog",
+	[ORACLE_END_CANCELLED] = "cancelled",
 };
 
 static int index_of(const char *name, const char *const *names, int count)

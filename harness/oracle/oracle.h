@@ -37,6 +37,7 @@ typedef enum {
 	ORACLE_END_PANIC,	  /* a panic or an Oops was seen on the console */
 	ORACLE_END_SILENT,	  /* no byte for the silence limit before alive */
 	ORACLE_END_DEADLINE,	  /* a clock ran out: boot or whole trial */
+	ORACLE_END_UNSETTLED,	  /* alive, but it did not answer when the settling time was over */
 	ORACLE_END_WATCHDOG,	  /* the watchdog device fired */
 	ORACLE_END_RESET,	  /* the machine reset itself */
 	ORACLE_END_POWEROFF,	  /* the machine switched itself off */
@@ -44,6 +45,7 @@ typedef enum {
 	ORACLE_END_KEXEC_FAILED,  /* the launcher said that kexec failed, or answered on after it */
 	ORACLE_END_LAUNCHER_FAILED, /* the launcher never answered */
 	ORACLE_END_VM_DIED,	    /* QEMU or libvirt failed */
+	ORACLE_END_STALE_WATCHDOG,  /* it fired, but an earlier kernel had armed it */
 	ORACLE_END_CANCELLED,	    /* stopped on request */
 	ORACLE_END_MAX,
 	ORACLE_END_INVALID = -EINVAL,

@@ -14,10 +14,14 @@
 #include "target/console/bounded.h"
 #include "target/console/console.h"
 #include "target/kmsg.h"
+#include "target/recover.h"
+#include "target/trace.h"
 #include "target/watch.h"
 
 /* Between two looks at whether the launcher answers: it may not have opened its port yet. */
 #define PING_MS 200
+/* Asked of the variant's agent when the settle time is over. */
+#define STILL_THERE "still there?"
 /* So much is read at once; then the clocks are looked at. */
 #define READ_SIZE (64u << 10)
 
@@ -30,6 +34,9 @@ typedef struct Boot {
 	Console *console;
 	Kmsg *kmsg;
 	AgentLink *link;
+	Trace *trace; /* while one is asked for, and after */
+	GPtrArray *traces;
+	bool traced;
 	GRegex *alive_line;
 	TargetLink machine;
 	guint console_source, ping_source, cancel_source;
@@ -64,6 +71,8 @@ static bool read_console(Boot *b, bool *ret_end)
 	gint64 now = now_us();
 	watch_bytes(&b->watch, now);
 	console_feed(b->console, buf, (gsize)n, now);
+	if (b->trace)
+		trace_feed(b->trace, buf, (gsize)n);
 	return true;
 }
 
@@ -88,13 +97,17 @@ static void take_hello(Boot *b, const char *text)
 	g_autofree char *role = agent_hello_value(text, "role");
 	g_autofree char *version = agent_hello_value(text, "version");
 	gint64 now = now_us();
-	if (g_strcmp0(role, "variant") == 0)
+	g_autofree char *echo = agent_hello_value(text, "echo");
+	if (g_strcmp0(role, "variant") == 0) {
 		watch_version(&b->watch, version ? version : "", now);
-	else if (is_variants(b))
+		if (g_strcmp0(echo, STILL_THERE) == 0)
+			watch_proved(&b->watch, now);
+	} else if (is_variants(b)) {
 		watch_end(&b->watch, TARGET_END_KEXEC_FAILED, now,
 			  "the launcher answers on after kexec");
-	else
+	} else {
 		watch_launcher_ready(&b->watch, now);
+	}
 }
 
 static void take_failure(Boot *b, const char *text)
@@ -161,8 +174,8 @@ static gboolean on_cancel(int fd, GIOCondition condition, gpointer user)
 	return G_SOURCE_REMOVE;
 }
 
-/* The launcher answered: kernel and initramfs go over, then the order. The agent works through them
- * in this order, so there is nothing to wait for in between. */
+/* The launcher answered: kernel and initramfs go over, then the order. The agent works
+ * through them in this order, so there is nothing to wait for in between. */
 static void deliver(Boot *b)
 {
 	if (!agent_link_send_file(b->link, "initrd", b->t->variant_initrd, &b->error) ||
@@ -190,6 +203,8 @@ static void tell_step(Boot *b)
 		target_step(b->t, steps[b->told]);
 	if (b->told == WATCH_DELIVER)
 		deliver(b);
+	if (b->told == WATCH_PROVE && b->link)
+		agent_link_send_text(b->link, AGENT_PING, STILL_THERE);
 }
 
 static gboolean on_clock(gpointer user)
@@ -205,6 +220,24 @@ static gboolean dispatch_clock(GSource *source, GSourceFunc callback, gpointer u
 	return callback(user);
 }
 
+/* The end of a panic's trace was seen, or the machine is gone. */
+static bool is_traced(gpointer user)
+{
+	const Boot *b = user;
+	return b->watch.phase == WATCH_DONE || b->watch.trace_end;
+}
+
+/* What the kernel answers is not the variant's own doing. */
+static void take_trace(Boot *b)
+{
+	b->trace = trace_new(b->t, b->spec->folder, b->console);
+	b->traces = target_steps_new();
+	if (!trace_take(b->trace, is_traced, b, b->traces))
+		watch_stuck(&b->watch);
+	b->watch.interrupt = false;
+	watch_traced(&b->watch, now_us());
+}
+
 static void run_loop(Boot *b)
 {
 	static GSourceFuncs funcs = {.dispatch = dispatch_clock};
@@ -213,13 +246,8 @@ static void run_loop(Boot *b)
 	g_source_attach(clock, NULL);
 	while (b->watch.phase != WATCH_DONE) {
 		tell_step(b);
-		if (b->watch.interrupt) {
-			b->watch.interrupt = false;
-			/* the panic that the NMI causes is not the variant's */
-			console_end_variant(b->console, "NMI sent for a trace", now_us());
-			if (b->t->ops->interrupt)
-				b->t->ops->interrupt(b->t);
-		}
+		if (b->watch.interrupt)
+			take_trace(b);
 		g_source_set_ready_time(clock, watch_next(&b->watch));
 		if (b->watch.phase != WATCH_DONE)
 			g_main_context_iteration(NULL, TRUE);
@@ -244,7 +272,8 @@ static void connect_streams(Boot *b, const TargetLink *link)
 	}
 }
 
-/* Bytes that were on their way when it was over; bounded, the machine may still be talking. */
+/* Bytes that were on their way when it was over; bounded, the machine may still be talking.
+ */
 static void drain_console(Boot *b)
 {
 	bool end = false;
@@ -306,7 +335,8 @@ static void fill_result(Boot *b, TargetResult *r)
 	r->seconds.deliver = seconds(w->spent_us[WATCH_DELIVER]);
 	r->seconds.kexec = seconds(w->spent_us[WATCH_KEXEC]);
 	r->seconds.boot = seconds(w->spent_us[WATCH_BOOT]);
-	r->seconds.settle = seconds(w->spent_us[WATCH_SETTLE]);
+	r->seconds.settle = seconds(w->spent_us[WATCH_SETTLE] + w->spent_us[WATCH_PROVE]);
+	r->traces = g_steal_pointer(&b->traces);
 	r->seconds.deadline = seconds(w->deadline_us + w->spent_us[WATCH_TRACE]);
 }
 
@@ -319,6 +349,7 @@ static bool finish_files(Boot *b, TargetResult *r, GError **error)
 	r->console_dropped = console_dropped(b->console);
 	bool ok = console_finish(g_steal_pointer(&b->console), &r->console, error);
 	ok = kmsg_finish(g_steal_pointer(&b->kmsg), &r->kmsg, ok ? error : NULL) && ok;
+	ok = trace_finish(g_steal_pointer(&b->trace), &r->traced, ok ? error : NULL) && ok;
 	return ok && kx_write_file(path, line, -1, error);
 }
 
@@ -331,12 +362,41 @@ static bool compile_alive(Boot *b, GError **error)
 	return b->alive_line != NULL;
 }
 
+/* A machine that failed stays as it stands: target_recover() begins there. */
+static void note_failure(Target *t, TargetEnd end)
+{
+	t->standing = target_end_is_failure(end);
+	t->in_vain = t->standing ? t->in_vain + 1 : 0;
+}
+
+/* It is the lab's failure where nothing is wrong with what was asked for. Takes `why`. */
+static bool cannot_start(Boot *b, TargetResult *r, GError *why, gint64 start, GError **error)
+{
+	bool failed = g_error_matches(why, KX_ERROR, KX_ERROR_FAILED) ||
+		      g_error_matches(why, KX_ERROR, KX_ERROR_TIMEOUT);
+	if (!failed) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	watch_init(&b->watch, &b->t->o.config->timeouts, b->spec->identity, b->t->cold, start);
+	watch_end(&b->watch, b->t->cold ? TARGET_END_MACHINE_DIED : TARGET_END_LAUNCHER_FAILED,
+		  now_us(), "cannot be started: %s", why->message);
+	g_error_free(why);
+	note_failure(b->t, b->watch.end);
+	b->t->start_failed = true;
+	fill_result(b, r);
+	r->seconds.start = r->seconds.total = seconds(now_us() - start);
+	return true;
+}
+
 static bool run_boot(Boot *b, TargetResult *r, GError **error)
 {
 	gint64 start = now_us();
+	GError *why = NULL;
 	TargetLink link = {.console = -1, .agent = -1};
-	if (!start_machine(b, &link, error))
-		return false;
+	b->t->cold = b->spec->mode == BOOT_COLD;
+	if (!start_machine(b, &link, &why))
+		return cannot_start(b, r, why, start, error);
 	watch_init(&b->watch, &b->t->o.config->timeouts, b->spec->identity,
 		   b->spec->mode == BOOT_COLD, now_us());
 	b->watch.start_us = start;
@@ -352,7 +412,9 @@ static bool run_boot(Boot *b, TargetResult *r, GError **error)
 	gint64 over = now_us();
 	target_step(b->t, "stop");
 	drain_console(b);
-	b->t->ops->stop(b->t);
+	note_failure(b->t, b->watch.end);
+	if (!b->t->standing)
+		b->t->ops->stop(b->t);
 	drain_console(b); /* what a record had kept back until now */
 	if (link.warm && b->watch.end == TARGET_END_LAUNCHER_FAILED)
 		b->t->ops->distrust(b->t);
@@ -368,6 +430,9 @@ bool target_boot(Target *t, const TargetBoot *spec, TargetResult *ret, GError **
 	gint64 start = now_us();
 	Boot b = {.t = t, .spec = spec, .machine = {.console = -1, .agent = -1}};
 	TargetResult r = {0};
+	if (t->standing) /* as a failed boot or the ladder left it */
+		t->ops->stop(t);
+	t->standing = false;
 	b.cmdline = whole_cmdline(t, spec);
 	b.kmsg = kmsg_new(spec->folder);
 	b.console = console_new(spec->folder, BOUNDED_KEEP, start, on_line, &b, error);
@@ -380,6 +445,8 @@ bool target_boot(Target *t, const TargetBoot *spec, TargetResult *ret, GError **
 	ok = ok && finish_files(&b, &r, error);
 	console_free(b.console);
 	kmsg_free(b.kmsg);
+	trace_finish(b.trace, &b.traced, NULL);
+	g_clear_pointer(&b.traces, g_ptr_array_unref);
 	watch_clear(&b.watch);
 	g_clear_pointer(&b.alive_line, g_regex_unref);
 	g_clear_error(&b.error);
@@ -406,4 +473,5 @@ void target_result_clear(TargetResult *r)
 	g_clear_pointer(&r->wrong, g_free);
 	g_clear_pointer(&r->console, g_free);
 	g_clear_pointer(&r->kmsg, g_free);
+	g_clear_pointer(&r->traces, g_ptr_array_unref);
 }

@@ -5,6 +5,10 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "target/driver.h"
+#include "target/limited.h"
+
+/* A machine that is ended lets go of orders that hung in it. */
+#define LEFT_BEHIND_S 5
 
 static const TargetOps *const drivers[] = {&target_libvirt_ops, &target_simulated_ops};
 
@@ -23,6 +27,7 @@ const char *target_end_name(TargetEnd end)
 		[TARGET_END_PANIC] = "panic",
 		[TARGET_END_SILENT] = "silent",
 		[TARGET_END_DEADLINE] = "deadline",
+		[TARGET_END_UNSETTLED] = "unsettled",
 		[TARGET_END_WATCHDOG] = "watchdog",
 		[TARGET_END_RESET] = "reset",
 		[TARGET_END_POWEROFF] = "poweroff",
@@ -30,6 +35,7 @@ const char *target_end_name(TargetEnd end)
 		[TARGET_END_KEXEC_FAILED] = "kexec-failed",
 		[TARGET_END_LAUNCHER_FAILED] = "launcher-failed",
 		[TARGET_END_MACHINE_DIED] = "machine-died",
+		[TARGET_END_STALE_WATCHDOG] = "stale-watchdog",
 		[TARGET_END_CANCELLED] = "cancelled",
 	};
 	return end >= 0 && end < TARGET_END_MAX ? names[end] : "invalid";
@@ -85,6 +91,14 @@ void target_close(Target *t)
 {
 	if (!t)
 		return;
+	if (t->left_behind) {
+		t->ops->stop(t);
+		if (!limited_collect(t, LEFT_BEHIND_S)) {
+			g_warning("target %s: an order to its control still hangs",
+				  t->o.config->name);
+			return; /* its thread uses what would be freed */
+		}
+	}
 	t->ops->close(t);
 	g_free(t->description);
 	g_free(t->variant_initrd);

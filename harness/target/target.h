@@ -24,6 +24,8 @@ typedef enum {
 	TARGET_END_PANIC,	    /* kernel panic or Oops; the trace was collected */
 	TARGET_END_SILENT,	    /* no console byte for timeouts.silence before it was alive */
 	TARGET_END_DEADLINE,	    /* timeouts.boot or timeouts.trial passed before it was alive */
+	TARGET_END_UNSETTLED,	    /* alive, but its agent did not answer any more when the settle
+				       time was over: timeouts.settled */
 	TARGET_END_WATCHDOG,	    /* the watchdog device fired */
 	TARGET_END_RESET,	    /* the machine was reset (triple fault, panic=) */
 	TARGET_END_POWEROFF,	    /* the variant switched the machine off */
@@ -32,7 +34,9 @@ typedef enum {
 	TARGET_END_KEXEC_FAILED,    /* the launcher refused the kernel, or kexec came back */
 	TARGET_END_LAUNCHER_FAILED, /* the launcher's agent did not answer in timeouts.launcher, or
 				       died */
-	TARGET_END_MACHINE_DIED,    /* QEMU crashed or was killed */
+	TARGET_END_MACHINE_DIED,    /* QEMU crashed or was killed, or its control does not answer */
+	TARGET_END_STALE_WATCHDOG,  /* the watchdog fired before the variant can have armed it: an
+				       earlier kernel did */
 	TARGET_END_CANCELLED,	    /* stopped on request */
 	TARGET_END_MAX,
 	TARGET_END_INVALID = -22,
@@ -45,14 +49,28 @@ const char *target_end_name(TargetEnd end);
  * "settle", "stop". */
 typedef void (*TargetStepFunc)(const char *step, gpointer user);
 
+/* What was done about a machine that hangs or does not answer: a trace asked for, or a step of the
+ * recovery ladder. docs/recovery.md. */
+typedef struct {
+	char *step;	       /* "sysrq-l", "nmi", "start", "reset", "power-off", … */
+	gint64 started_us;     /* real time */
+	double seconds, limit; /* how long it took, and its clock; limit 0: none of its own */
+	bool ok;	       /* the effect was seen */
+	char *detail;	       /* for people */
+} TargetStep;
+
+/* A step is over. */
+typedef void (*TargetRecoveryFunc)(const TargetStep *step, gpointer user);
+
 typedef struct {
 	/* the caller sets; all must outlive the target */
 	const TargetConfig *config;
 	const char *cache; /* absolute; <cache>/vm, <cache>/states and <cache>/accel are used */
-	const char *launcher_kernel; /* bootable image; NULL: cold boots only */
-	const char *probe_kernel;    /* any image that shows the machine's tables where they are
-				      * needed and not known yet; NULL: the launcher's */
-	TargetStepFunc on_step;	     /* NULL: none */
+	const char *launcher_kernel;	/* bootable image; NULL: cold boots only */
+	const char *probe_kernel;	/* any image that shows the machine's tables where they are
+					 * needed and not known yet; NULL: the launcher's */
+	TargetStepFunc on_step;		/* NULL: none */
+	TargetRecoveryFunc on_recovery; /* NULL: none */
 	gpointer user;
 } TargetOptions;
 
@@ -97,6 +115,8 @@ typedef struct {
 	char *console;	 /* the variant's part of the console (text, no CR; bounded), never NULL */
 	char *kmsg; /* what the variant's agent read from /dev/kmsg as in `dmesg`; NULL: none */
 	guint64 console_bytes, console_dropped;
+	GPtrArray *traces; /* of TargetStep: what was tried to have a trace; NULL: nothing */
+	bool traced;	   /* the folder has trace.log */
 	TargetSeconds seconds;
 } TargetResult;
 
@@ -107,6 +127,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TargetResult, target_result_clear)
  * evidence could not be written or the machine could not be started at all (then nothing is known
  * of the variant). The files in the folder are flushed to disk. */
 bool target_boot(Target *t, const TargetBoot *boot, TargetResult *ret, GError **error);
+
+/* A boot that ended so leaves a machine of which nothing is known: target_recover() is due before
+ * the next one. */
+bool target_end_is_failure(TargetEnd end);
+
+/* Climbs the recovery ladder until a launcher answers. True: it does. False with KX_ERROR_FAILED
+ * (the top was reached in vain) or KX_ERROR_CANCELLED. *ret_steps: new array of TargetStep, in any
+ * case. */
+bool target_recover(Target *t, GPtrArray **ret_steps, GError **error);
+/* Array for TargetStep, which it owns. */
+GPtrArray *target_steps_new(void);
 
 /* How the machine runs, for reports: "QEMU 7.2.22, TCG, launcher restored". Owned by the target. */
 const char *target_describe(const Target *t);

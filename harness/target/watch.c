@@ -5,7 +5,7 @@
 
 #include "base/agent_protocol.h"
 
-/* How long a trace may still come: after a panic, an Oops, or an NMI sent to a hung machine. */
+/* How long a trace may still come by itself: after a panic or an Oops. */
 #define TRACE_US (2 * G_USEC_PER_SEC)
 /* After the last line of a panic. */
 #define TRACE_END_US (50 * 1000)
@@ -61,6 +61,22 @@ static void set_end(Watch *w, TargetEnd end, WatchPhase phase, gint64 now, char 
 	}
 	enter(w, phase, now);
 	w->trace_us = now + real_us(w, TRACE_US);
+}
+
+void watch_traced(Watch *w, gint64 now)
+{
+	if (w->phase == WATCH_TRACE)
+		enter(w, WATCH_DONE, now);
+}
+
+void watch_stuck(Watch *w)
+{
+	char *why = g_strdup_printf(
+		"%s; the machine's control does not answer either, so it is not the kernel",
+		w->reason);
+	g_free(w->reason);
+	w->reason = why;
+	w->end = TARGET_END_MACHINE_DIED;
 }
 
 void watch_end(Watch *w, TargetEnd end, gint64 now, const char *format, ...)
@@ -138,6 +154,12 @@ void watch_agent_alive(Watch *w, const char *identity, gint64 now)
 		now_alive(w, identity, now);
 }
 
+void watch_proved(Watch *w, gint64 now)
+{
+	if (w->phase == WATCH_PROVE)
+		watch_end(w, TARGET_END_SETTLED, now, "alive, and %u s more", w->timeouts->settle);
+}
+
 bool watch_identified(const Watch *w)
 {
 	return !w->wrong && (w->banner || w->version);
@@ -213,8 +235,10 @@ static void look_for_panic(Watch *w, const char *line, gint64 now)
 		return;
 	if (w->phase == WATCH_TRACE) {
 		/* the end of the trace of an Oops, a panic or an NMI: no need to wait longer */
-		if (sign == SIGN_TRACE_END)
+		if (sign == SIGN_TRACE_END) {
 			w->trace_us = now + TRACE_END_US;
+			w->trace_end = true;
+		}
 	} else if (w->phase < WATCH_KEXEC) {
 		watch_end(w, TARGET_END_LAUNCHER_FAILED, now, "the launcher: %s", message(line));
 	} else {
@@ -242,6 +266,13 @@ static void book_wait(Watch *w, gint64 now)
 	w->phase_us += waited;
 }
 
+/* The agent arms the watchdog before it says its first word (agent/variant.c). Another userland may
+ * arm it whenever it likes. */
+static bool is_stale(const Watch *w)
+{
+	return !w->alive_line && !w->version && w->phase <= WATCH_BOOT;
+}
+
 void watch_event(Watch *w, TargetEvent event, gint64 now)
 {
 	static const struct {
@@ -255,7 +286,11 @@ void watch_event(Watch *w, TargetEvent event, gint64 now)
 	};
 	if (event == TARGET_EVENT_WATCHDOG && (w->phase == WATCH_KEXEC || w->phase == WATCH_BOOT))
 		book_wait(w, now);
-	if (event != TARGET_EVENT_DIED && w->phase < WATCH_KEXEC)
+	if (event == TARGET_EVENT_WATCHDOG && w->phase >= WATCH_KEXEC && is_stale(w))
+		watch_end(w, TARGET_END_STALE_WATCHDOG, now,
+			  "the watchdog fired before the variant's agent can have armed it: an "
+			  "earlier kernel did");
+	else if (event != TARGET_EVENT_DIED && w->phase < WATCH_KEXEC)
 		watch_end(w, TARGET_END_LAUNCHER_FAILED, now, "%s while the launcher ran",
 			  meanings[event].what);
 	else
@@ -315,7 +350,14 @@ static Clock next_clock(const Watch *w)
 		/* not shortened by the trial's clock: what is alive has only this to do */
 		return clock_of(w, w->phase_us, w->wrong ? 0 : t->settle, TARGET_END_SETTLED,
 				"alive, and %u s more");
+	case WATCH_PROVE:
+		return clock_of(w, w->phase_us, t->settled, TARGET_END_UNSETTLED,
+				"alive, but its agent did not answer in %u s after that "
+				"(timeouts.settled)");
 	case WATCH_TRACE:
+		/* one that is asked for has a clock of its own */
+		if (w->interrupt && !w->trace_end)
+			return clock_of(w, w->phase_us, t->trace, w->end, NULL);
 		return (Clock){.at = w->trace_us, .end = w->end};
 	case WATCH_DONE:
 		break;
@@ -332,7 +374,12 @@ void watch_tick(Watch *w, gint64 now)
 		enter(w, WATCH_DONE, now);
 		return;
 	}
-	bool hung = w->phase == WATCH_KEXEC || w->phase == WATCH_BOOT;
+	if (w->phase == WATCH_SETTLE && w->version && !w->wrong) {
+		/* what has an agent can prove that it did not hang meanwhile */
+		enter(w, WATCH_PROVE, now);
+		return;
+	}
+	bool hung = w->phase == WATCH_KEXEC || w->phase == WATCH_BOOT || w->phase == WATCH_PROVE;
 	if (w->phase != WATCH_SETTLE)
 		book_wait(w, now);
 #pragma GCC diagnostic push

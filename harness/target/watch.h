@@ -13,6 +13,7 @@ typedef enum {
 			   line) */
 	WATCH_BOOT,	/* the variant speaks */
 	WATCH_SETTLE,	/* alive; faults are still collected */
+	WATCH_PROVE,	/* its agent was asked whether it is still there */
 	WATCH_TRACE,	/* it is over, but a trace may still come */
 	WATCH_DONE,
 } WatchPhase;
@@ -31,8 +32,8 @@ typedef struct {
 	/* runtime */
 	gint64 start_us, phase_us, byte_us, trace_us;
 	gint64 spent_us[WATCH_DONE + 1]; /* in each phase */
-	bool interrupt; /* the machine should be interrupted (NMI): the caller does so and clears it
-			 */
+	bool trace_end;			 /* the last line of a panic was seen after the end */
+	bool interrupt; /* a trace should be taken: the caller does so and clears it */
 } Watch;
 
 /* cold: the firmware starts the variant, there is no launcher. */
@@ -47,6 +48,12 @@ void watch_line(Watch *w, const char *line, gint64 now);
 /* The variant's agent says `uname -v`, or that it is alive. */
 void watch_version(Watch *w, const char *version, gint64 now);
 void watch_agent_alive(Watch *w, const char *identity, gint64 now);
+/* Its agent answered the question of WATCH_PROVE: all that it had to say before came, too. */
+void watch_proved(Watch *w, gint64 now);
+/* The trace is taken, as far as there is one. */
+void watch_traced(Watch *w, gint64 now);
+/* Not the kernel hangs: the machine itself, or its control, does. */
+void watch_stuck(Watch *w);
 void watch_event(Watch *w, TargetEvent event, gint64 now);
 /* It is over for a reason that the caller knows. */
 void watch_end(Watch *w, TargetEnd end, gint64 now, const char *format, ...) G_GNUC_PRINTF(4, 5);

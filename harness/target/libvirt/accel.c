@@ -39,7 +39,7 @@ static bool prove(Target *t, GError **error)
 	g_autofree char *xml =
 		libvirt_launcher_xml(t, true, t->o.launcher_kernel, t->launcher_initrd, &why);
 	bool ok = xml && machine_create(&l->machine, xml, &why) &&
-		  machine_wait_launcher(&l->machine, PROOF_S, &why);
+		  machine_wait(&l->machine, PROOF_S, NULL, NULL, &why);
 	machine_kill(&l->machine);
 	if (g_error_matches(why, KX_ERROR, KX_ERROR_CANCELLED))
 		g_propagate_error(error, g_steal_pointer(&why));

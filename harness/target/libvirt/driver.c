@@ -96,6 +96,27 @@ static bool find_emulator(Libvirt *l, GError **error)
 	return l->emulator != NULL;
 }
 
+static bool vm_is_saved(const Target *t)
+{
+	return t->o.config->launcher.start == LAUNCHER_SAVED;
+}
+
+/* A launcher that does not come up now is a matter for the recovery ladder: start_launcher() tries
+ * again. */
+static bool prepare_launcher(Target *t, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	if (!t->o.launcher_kernel || !vm_is_saved(t) || states_prepare(t, &why))
+		return true;
+	if (!g_error_matches(why, KX_ERROR, KX_ERROR_TIMEOUT) &&
+	    !g_error_matches(why, KX_ERROR, KX_ERROR_FAILED)) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
+	g_warning("target %s: %s", t->o.config->name, why->message);
+	return true;
+}
+
 static void describe(Target *t)
 {
 	Libvirt *l = t->priv;
@@ -106,9 +127,9 @@ static void describe(Target *t)
 	t->description = g_strdup_printf(
 		"QEMU %s, %s%s, %s%s", version, l->kvm ? "KVM" : "TCG",
 		vm->determinism == DETERMINISM_ICOUNT ? " counting instructions" : "",
-		l->state	       ? "saved launcher"
-		: t->o.launcher_kernel ? "fresh launcher"
-				       : "cold boots",
+		!t->o.launcher_kernel ? "cold boots"
+		: vm_is_saved(t)      ? "saved launcher"
+				      : "fresh launcher",
 		l->machine.record ? ", the emulator's record of refused DMA" : "");
 }
 
@@ -133,8 +154,7 @@ static bool open_libvirt(Target *t, GError **error)
 	if (!accel_decide(t, &l->kvm, error) ||
 	    !make_tables(t, (const char *const *)firmware, error))
 		return false;
-	if (t->o.launcher_kernel && c->launcher.start == LAUNCHER_SAVED &&
-	    !states_prepare(t, error))
+	if (!prepare_launcher(t, error))
 		return false;
 	describe(t);
 	return true;
@@ -157,7 +177,7 @@ static bool start_fresh(Target *t, const TargetOrders *orders, TargetLink *ret, 
 {
 	Libvirt *l = t->priv;
 	g_autofree char *initrd = NULL;
-	ret->ordered = t->o.config->vm.determinism == DETERMINISM_ICOUNT;
+	ret->ordered = orders && t->o.config->vm.determinism == DETERMINISM_ICOUNT;
 	if (ret->ordered) {
 		initrd = ordered_initrd(t, orders, error);
 		if (!initrd)
@@ -175,7 +195,7 @@ static bool start_launcher(Target *t, const TargetOrders *orders, TargetLink *re
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "kexec needs a launcher kernel");
 		return false;
 	}
-	bool saved = t->o.config->launcher.start == LAUNCHER_SAVED;
+	bool saved = vm_is_saved(t);
 	target_step(t, saved ? "restore" : "start");
 	ret->warm = saved;
 	if (saved) {
@@ -220,13 +240,57 @@ static bool go(Target *t, GError **error)
 	return machine_resume(&l->machine, error);
 }
 
+static Machine *machine_of(Target *t)
+{
+	return &((Libvirt *)t->priv)->machine;
+}
+
+static bool sysrq(Target *t, char key)
+{
+	g_autoptr(GError) why = NULL;
+	bool sent = machine_sysrq(machine_of(t), key, &why);
+	if (why)
+		g_debug("no SysRq: %s", why->message);
+	return sent;
+}
+
 static bool interrupt(Target *t)
 {
-	Libvirt *l = t->priv;
-	if (l->machine.dom && virDomainInjectNMI(l->machine.dom, 0) == 0)
+	Machine *m = machine_of(t);
+	if (m->dom && virDomainInjectNMI(m->dom, 0) == 0)
 		return true;
 	g_debug("no NMI: %s", virGetLastErrorMessage());
 	return false;
+}
+
+static bool reset(Target *t, GError **error)
+{
+	return machine_reset(machine_of(t), error);
+}
+
+/* On is a new machine with the launcher, whatever the saved one is good for. */
+static bool power(Target *t, bool on, GError **error)
+{
+	Machine *m = machine_of(t);
+	TargetLink none = {.console = -1, .agent = -1};
+	if (!on)
+		return machine_power_off(m, error);
+	if (!t->o.launcher_kernel) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "there is no launcher's kernel");
+		return false;
+	}
+	machine_forget(m);
+	return start_fresh(t, NULL, &none, error) && machine_resume(m, error);
+}
+
+static int powered(Target *t)
+{
+	return machine_powered(machine_of(t));
+}
+
+static bool attach(Target *t, TargetLink *ret, GError **error)
+{
+	return machine_connect(machine_of(t), ret, error);
 }
 
 static void stop(Target *t)
@@ -263,7 +327,12 @@ const TargetOps target_libvirt_ops = {
 	.start_launcher = start_launcher,
 	.start_cold = start_cold,
 	.go = go,
+	.sysrq = sysrq,
 	.interrupt = interrupt,
+	.reset = reset,
+	.power = power,
+	.powered = powered,
+	.attach = attach,
 	.stop = stop,
 	.distrust = distrust,
 	.close = close_libvirt,

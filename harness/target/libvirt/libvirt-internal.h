@@ -11,10 +11,12 @@
  *   driver      TargetOps */
 #pragma once
 
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
 #include "base/agent_protocol.h"
+#include "target/answer.h"
 #include "target/driver.h"
 #include "target/record/pump.h"
 
@@ -68,7 +70,9 @@ typedef struct {
 	RecordPump *pump; /* of the machine that runs, or ran last */
 	bool quiet;	  /* what happens is expected: not told to the target */
 	bool ended;
-	int pid; /* of QEMU; 0: not known */
+	bool resets; /* a reset was asked for */
+	int input;   /* into the console; -1: not connected */
+	int pid;     /* of QEMU; 0: not known */
 	int callbacks[3];
 	Target *t;
 } Machine;
@@ -79,14 +83,17 @@ bool machine_restore(Machine *m, const char *image, const char *xml, GError **er
 bool machine_connect(Machine *m, TargetLink *ret, GError **error);
 bool machine_resume(Machine *m, GError **error);
 void machine_kill(Machine *m);
-/* A frame of the machine's agent; true: this is what was waited for. */
-typedef bool (*MachineFrameFunc)(AgentType type, const char *payload, gsize len, gpointer user);
-/* Connects, resumes and waits until on_frame says so. The domain keeps running. KX_ERROR_TIMEOUT
- * after `seconds`; KX_ERROR_CANCELLED. The error quotes the last console lines. */
-bool machine_wait(Machine *m, unsigned seconds, MachineFrameFunc on_frame, gpointer user,
+/* Connects, resumes and waits until on_frame says so, or until the launcher's agent answers (NULL).
+ * The domain keeps running. Errors: answer.h. */
+bool machine_wait(Machine *m, unsigned seconds, AnswerFrameFunc on_frame, gpointer user,
 		  GError **error);
-/* The same until the launcher's agent answers. */
-bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error);
+/* Orders for any thread: TargetOps. */
+bool machine_sysrq(Machine *m, char key, GError **error);
+bool machine_reset(Machine *m, GError **error);
+bool machine_power_off(Machine *m, GError **error);
+int machine_powered(const Machine *m);
+/* The domain is gone: a new one may be created. */
+void machine_forget(Machine *m);
 
 /* ---- states.c, accel.c ---- */
 typedef struct {

@@ -10,12 +10,16 @@
 
 #include "base/error.h"
 #include "base/proc.h"
-#include "target/agent_link.h"
+#include "target/answer.h"
 #include "target/libvirt/libvirt-internal.h"
+
+/* Between a BREAK and its key: a UART that has no queue loses what comes at once. */
+#define BREAK_US (20 * 1000)
 
 static void tell(Machine *m, TargetEvent event)
 {
-	m->ended = true;
+	/* a reset that the recovery ladder asked for is no end */
+	m->ended = m->ended || event != TARGET_EVENT_RESET || !m->resets;
 	if (!m->quiet)
 		target_notify(m->t, event);
 }
@@ -43,6 +47,7 @@ bool machine_init(Machine *m, Target *t, virConnectPtr conn, const char *dir, GE
 	*m = (Machine){.conn = conn,
 		       .t = t,
 		       .quiet = true,
+		       .input = -1,
 		       .dir = g_strdup(dir),
 		       .callbacks = {-1, -1, -1}};
 	m->console = g_build_filename(dir, "console", NULL);
@@ -110,7 +115,7 @@ static bool start_pump(Machine *m, GError **error)
 
 bool machine_create(Machine *m, const char *xml, GError **error)
 {
-	m->ended = false;
+	m->ended = m->resets = false;
 	if (!start_pump(m, error))
 		return false;
 	m->dom = virDomainCreateXML(m->conn, xml, VIR_DOMAIN_START_PAUSED);
@@ -122,7 +127,7 @@ bool machine_create(Machine *m, const char *xml, GError **error)
 
 bool machine_restore(Machine *m, const char *image, const char *xml, GError **error)
 {
-	m->ended = false;
+	m->ended = m->resets = false;
 	if (!start_pump(m, error))
 		return false;
 	if (virDomainRestoreFlags(m->conn, image, xml, VIR_DOMAIN_SAVE_PAUSED) < 0)
@@ -151,11 +156,26 @@ static int connect_to(const char *path, GError **error)
 	return -1;
 }
 
+/* Kept beside what is read from: QEMU takes one connection to a console, and a key of SysRq goes
+ * the other way. */
+static int keep_input(Machine *m, int fd)
+{
+	m->input = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	return fd;
+}
+
+static void close_input(Machine *m)
+{
+	if (m->input >= 0)
+		close(m->input);
+	m->input = -1;
+}
+
 /* The record holds the console; nobody needs to listen at its socket. */
 static int open_console(Machine *m, TargetLink *ret, GError **error)
 {
 	if (!m->pump)
-		return connect_to(m->console, error);
+		return keep_input(m, connect_to(m->console, error));
 	int fd = fcntl(record_pump_fd(m->pump), F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		kx_set_errno(error, errno, "cannot read the emulator's record");
@@ -166,6 +186,7 @@ static int open_console(Machine *m, TargetLink *ret, GError **error)
 
 bool machine_connect(Machine *m, TargetLink *ret, GError **error)
 {
+	close_input(m);
 	int console = open_console(m, ret, error);
 	int agent = console >= 0 ? connect_to(m->agent, error) : -1;
 	if (agent < 0) {
@@ -197,120 +218,90 @@ static void kill_process(Machine *m)
 void machine_kill(Machine *m)
 {
 	m->quiet = true;
+	close_input(m);
 	if (!m->dom)
 		return;
 	kill_process(m);
-	m->pid = 0;
 	virDomainDestroyFlags(m->dom, VIR_DOMAIN_DESTROY_DEFAULT);
-	virDomainFree(m->dom);
-	m->dom = NULL;
+	machine_forget(m);
 	if (m->pump)
 		record_pump_stop(m->pump);
 	flush_events();
 }
 
-/* What is needed to wait for an agent. */
-typedef struct {
-	TargetLink link;
-	MachineFrameFunc func;
-	gpointer user;
-	bool answered, timed_out;
-	GString *console;
-} Wait;
-
-static void on_frame(AgentType type, const char *payload, gsize len, gpointer user)
-{
-	Wait *w = user;
-	w->answered = w->answered || w->func(type, payload, len, w->user);
-}
-
-static gboolean on_ping(gpointer user)
-{
-	agent_link_send_text(user, AGENT_PING, "launcher?");
-	return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_timeout(gpointer user)
-{
-	((Wait *)user)->timed_out = true;
-	return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_console(GIOChannel *channel, GIOCondition condition, gpointer user)
-{
-	Wait *w = user;
-	char buf[4096];
-	ssize_t n = target_link_read(&w->link, buf, sizeof(buf));
-	if (n < 0 && errno == EAGAIN)
-		return G_SOURCE_CONTINUE;
-	if (n <= 0)
-		return G_SOURCE_REMOVE;
-	g_string_append_len(w->console, buf, n);
-	if (w->console->len > 64 * 1024)
-		g_string_erase(w->console, 0, 32 * 1024);
-	return G_SOURCE_CONTINUE;
-}
-
-static const char *last_lines(GString *text, int lines)
-{
-	g_strchomp(text->str);
-	const char *at = text->str + strlen(text->str);
-	for (; at > text->str; at--)
-		if (at[-1] == '\n' && lines-- == 0)
-			break;
-	return *at ? at : "nothing at all";
-}
-
-static bool wait_result(Machine *m, Wait *w, unsigned seconds, GError **error)
-{
-	if (w->answered)
-		return true;
-	if (kx_cancelled())
-		g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED, "stopped on request");
-	else if (m->ended)
-		g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
-			    "the machine ended; its console said: %s", last_lines(w->console, 3));
-	else
-		g_set_error(error, KX_ERROR, KX_ERROR_TIMEOUT,
-			    "the machine's agent did not answer in %u s; its console said: %s",
-			    seconds, last_lines(w->console, 3));
-	return false;
-}
-
-bool machine_wait(Machine *m, unsigned seconds, MachineFrameFunc func, gpointer user,
-		  GError **error)
+bool machine_wait(Machine *m, unsigned seconds, AnswerFrameFunc func, gpointer user, GError **error)
 {
 	TargetLink link = {.console = -1, .agent = -1};
 	if (!machine_connect(m, &link, error))
 		return false;
-	Wait w = {.link = link, .func = func, .user = user, .console = g_string_new(NULL)};
-	AgentLink *agent = agent_link_new(link.agent, on_frame, &w);
-	g_autoptr(GIOChannel) console = g_io_channel_unix_new(link.console);
-	g_autoptr(GSource) watch = g_io_create_watch(console, G_IO_IN | G_IO_HUP | G_IO_ERR);
-	g_source_set_callback(watch, G_SOURCE_FUNC(on_console), &w, NULL);
-	g_source_attach(watch, NULL);
-	guint ping = g_timeout_add(100, on_ping, agent);
-	guint timeout = g_timeout_add_seconds(seconds, on_timeout, &w);
-	bool ok = machine_resume(m, error);
-	while (ok && !w.answered && !w.timed_out && !m->ended && !kx_cancelled())
-		g_main_context_iteration(NULL, TRUE);
-	ok = ok && wait_result(m, &w, seconds, error);
-	g_source_remove(ping);
-	g_source_remove(timeout);
-	g_source_destroy(watch);
-	agent_link_free(agent);
+	AnswerWait wait = {.seconds = seconds, .on_frame = func, .user = user, .ended = &m->ended};
+	if (machine_resume(m, error))
+		return answer_wait(&link, &wait, error);
 	close(link.console);
-	g_string_free(w.console, TRUE);
+	close(link.agent);
+	return false;
+}
+
+/* ---- the orders of the recovery ladder: on any thread, and they may hang ---- */
+
+/* What QEMU's own protocol can do and libvirt's cannot. */
+static bool monitor(Machine *m, const char *command, GError **error)
+{
+	g_autofree char *json = g_strdup_printf(
+		"{\"execute\":\"%s\",\"arguments\":{\"id\":\"charserial0\"}}", command);
+	char *reply = NULL;
+	bool ok = virDomainQemuMonitorCommand(m->dom, json, &reply, 0) == 0 ||
+		  libvirt_failed(error, command);
+	free(reply);
 	return ok;
 }
 
-static bool is_launcher(AgentType type, const char *payload, gsize len, gpointer user)
+bool machine_sysrq(Machine *m, char key, GError **error)
 {
-	g_autofree char *role = type == AGENT_HELLO ? agent_hello_value(payload, "role") : NULL;
-	return g_strcmp0(role, "launcher") == 0;
+	if (m->input < 0)
+		m->input = connect_to(m->console, error);
+	if (m->input < 0 || !m->dom || !monitor(m, "chardev-send-break", error))
+		return false;
+	g_usleep(BREAK_US);
+	return send(m->input, &key, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
-bool machine_wait_launcher(Machine *m, unsigned seconds, GError **error)
+bool machine_reset(Machine *m, GError **error)
 {
-	return machine_wait(m, seconds, is_launcher, NULL, error);
+	m->resets = true;
+	if (!m->dom) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "the machine does not run");
+		return false;
+	}
+	return virDomainReset(m->dom, 0) == 0 || libvirt_failed(error, "cannot reset");
+}
+
+bool machine_power_off(Machine *m, GError **error)
+{
+	if (!m->dom)
+		return true;
+	kill_process(m);
+	return virDomainDestroyFlags(m->dom, VIR_DOMAIN_DESTROY_DEFAULT) == 0 ||
+	       machine_powered(m) == 0 || libvirt_failed(error, "cannot switch off");
+}
+
+/* Not by asking libvirt where it can be seen: a monitor that hangs would hang the question. */
+int machine_powered(const Machine *m)
+{
+	int state = VIR_DOMAIN_NOSTATE;
+	if (!m->dom)
+		return 0;
+	if (m->pid > 1)
+		return kill(m->pid, 0) == 0;
+	if (virDomainGetState(m->dom, &state, NULL, 0) < 0)
+		return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : -1;
+	return state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
+}
+
+void machine_forget(Machine *m)
+{
+	if (m->dom)
+		virDomainFree(m->dom);
+	m->dom = NULL;
+	m->pid = 0;
 }

@@ -58,7 +58,7 @@ static bool make_in(Target *t, const char *dir, GError **error)
 	g_autofree char *xml = libvirt_launcher_xml(t, l->kvm, kernel, initrd, error);
 	if (!xml || !machine_create(m, xml, error))
 		return false;
-	bool ok = machine_wait_launcher(m, t->o.config->timeouts.launcher, error);
+	bool ok = machine_wait(m, t->o.config->timeouts.launcher, NULL, NULL, error);
 	if (ok && virDomainSaveFlags(m->dom, image, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
 		ok = libvirt_failed(error, "cannot save the launcher (launcher.start: fresh does "
 					   "without a saved state)");

@@ -13,8 +13,14 @@
 #define BANNER "[    0.000000] Linux version 6.1.0 (a@b) (gcc 12) #" ID " SMP 2025-01-01"
 #define WRONG "[    0.000000] Linux version 6.1.0 (a@b) (gcc 12) #kxffffffffffff SMP 2025-01-01"
 
-static const Timeouts clocks = {
-	.launcher = 60, .kexec = 30, .boot = 60, .silence = 20, .settle = 2, .trial = 180};
+static const Timeouts clocks = {.launcher = 60,
+				.kexec = 30,
+				.boot = 60,
+				.silence = 20,
+				.settle = 2,
+				.settled = 10,
+				.trial = 180,
+				.trace = 5};
 
 typedef struct {
 	double at;
@@ -25,6 +31,15 @@ typedef struct {
 static gint64 us(double s)
 {
 	return (gint64)(s * G_USEC_PER_SEC + 0.5) + 1000;
+}
+
+/* The agent answers when it is asked whether it is still there. */
+static void tick(Watch *w)
+{
+	gint64 now = watch_next(w);
+	watch_tick(w, now);
+	if (w->phase == WATCH_PROVE)
+		watch_proved(w, now);
 }
 
 static bool machine_event(Watch *w, const char *what, gint64 now)
@@ -61,13 +76,13 @@ static void play(Watch *w, bool cold, const Step *steps)
 	double last = 0;
 	for (; steps->what; steps++) {
 		while (w->phase != WATCH_DONE && watch_next(w) <= us(steps->at))
-			watch_tick(w, watch_next(w));
+			tick(w);
 		act(w, steps->what, us(steps->at));
 		last = steps->at;
 	}
 	for (int i = 0; w->phase != WATCH_DONE && i < 10; i++) {
 		assert_true(watch_next(w) >= us(last));
-		watch_tick(w, watch_next(w));
+		tick(w);
 	}
 	assert_int_equal(w->phase, WATCH_DONE);
 }
@@ -249,10 +264,69 @@ static void test_machine_events(void **state)
 		     {"died", TARGET_END_MACHINE_DIED}};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		Watch w;
-		PLAY(&w, false, TO_KEXEC, {1, BANNER}, {2, cases[i].what});
+		PLAY(&w, false, TO_KEXEC, {1, BANNER}, {1.5, "version #" ID " SMP x"},
+		     {2, cases[i].what});
 		assert_int_equal(w.end, cases[i].end);
 		watch_clear(&w);
 	}
+}
+
+/* The variant's agent arms it before it says anything: before, it was armed by another kernel. */
+static void test_watchdog_of_another_kernel(void **state)
+{
+	Watch w;
+	PLAY(&w, false, TO_KEXEC, {1, BANNER}, {2, "watchdog"});
+	assert_int_equal(w.end, TARGET_END_STALE_WATCHDOG);
+	watch_clear(&w);
+	PLAY(&w, false, TO_KEXEC, {2, "watchdog"});
+	assert_int_equal(w.end, TARGET_END_STALE_WATCHDOG);
+	watch_clear(&w);
+	PLAY(&w, false, {0.1, "ready"}, {1, "watchdog"});
+	assert_int_equal(w.end, TARGET_END_LAUNCHER_FAILED);
+	watch_clear(&w);
+	PLAY(&w, false, TO_KEXEC, {1, BANNER}, {1.1, "version #" ID " SMP x"}, {1.2, "agent " ID},
+	     {2, "watchdog"});
+	assert_int_equal(w.end, TARGET_END_WATCHDOG);
+	watch_clear(&w);
+}
+
+/* What hangs in its settle time was alive, but does not answer when it is over. */
+static void test_never_settles(void **state)
+{
+	Watch w;
+	watch_init(&w, &clocks, ID, true, us(0));
+	watch_line(&w, BANNER, us(1));
+	watch_version(&w, "#" ID " SMP x", us(1.5));
+	watch_agent_alive(&w, ID, us(2));
+	assert_int_equal(watch_next(&w), us(4) + 0);
+	watch_tick(&w, us(4));
+	assert_int_equal(w.phase, WATCH_PROVE);
+	watch_bytes(&w, us(8)); /* a log without an end is no answer */
+	watch_tick(&w, watch_next(&w));
+	assert_int_equal(w.end, TARGET_END_UNSETTLED);
+	assert_true(w.alive && w.interrupt);
+	assert_non_null(strstr(w.reason, "timeouts.settled"));
+	assert_int_equal(w.spent_us[WATCH_SETTLE], 2000000);
+	assert_int_equal(w.deadline_us, 6000000);
+	watch_traced(&w, us(15));
+	assert_int_equal(w.phase, WATCH_DONE);
+	watch_clear(&w);
+}
+
+/* Neither the kernel nor what controls the machine answers. */
+static void test_stuck_machine(void **state)
+{
+	Watch w;
+	watch_init(&w, &clocks, ID, true, us(0));
+	watch_line(&w, BANNER, us(1));
+	watch_tick(&w, us(21));
+	assert_int_equal(w.end, TARGET_END_SILENT);
+	watch_stuck(&w);
+	watch_traced(&w, us(22));
+	assert_int_equal(w.end, TARGET_END_MACHINE_DIED);
+	assert_int_equal(w.phase, WATCH_DONE);
+	assert_non_null(strstr(w.reason, "timeouts.silence"));
+	watch_clear(&w);
 }
 
 static void test_alive_by_pattern(void **state)
@@ -300,6 +374,9 @@ int main(void)
 		cmocka_unit_test(test_nothing_after_kexec),
 		cmocka_unit_test(test_launcher),
 		cmocka_unit_test(test_machine_events),
+		cmocka_unit_test(test_watchdog_of_another_kernel),
+		cmocka_unit_test(test_never_settles),
+		cmocka_unit_test(test_stuck_machine),
 		cmocka_unit_test(test_alive_by_pattern),
 		cmocka_unit_test(test_first_end_stays),
 	};
