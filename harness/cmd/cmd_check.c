@@ -52,10 +52,7 @@ static void print_line(const CheckLine *line, const char *step, gpointer user)
 	} else {
 		/* versions and compiler messages are not ours: no control characters to the
 		 * terminal */
-		g_autofree char *detail = g_strdup(line->detail);
-		for (char *p = detail; *p; p++)
-			if (g_ascii_iscntrl(*p))
-				*p = ' ';
+		g_autofree char *detail = cmd_clean(line->detail);
 		printf("%s%-8s %s%-7s%s %-28s %s\n", colour ? "\r\033[K" : "", line->group,
 		       colour ? colours[line->state] : "", state_words[line->state],
 		       colour ? "\033[0m" : "", line->what, detail);

@@ -11,8 +11,7 @@
 #include "daemon/snapshot.h"
 
 enum {
-	OPT_SOCKET = OPT_COMMAND,
-	OPT_PRIORITY,
+	OPT_PRIORITY = OPT_COMMAND,
 	OPT_WINDOW,
 	OPT_HOURS,
 	OPT_BOOTS,
@@ -21,14 +20,6 @@ enum {
 	OPT_STATE,
 	OPT_LIMIT
 };
-
-#define OPTION_SOCKET                                                                              \
-	{                                                                                          \
-		"socket", required_argument, NULL, OPT_SOCKET                                      \
-	}
-#define HELP_SOCKET                                                                                \
-	"  --socket PATH       of the daemon (default: $KEXSECT_SOCKET, else "                     \
-	"/run/kexsect/socket)\n"
 
 typedef struct {
 	const char *socket;
@@ -99,16 +90,6 @@ static json_t *ask(Own *o, GError **error)
 
 /* ---- what is printed ---- */
 
-/* What comes from elsewhere holds nothing that a terminal obeys. */
-static char *clean(const char *text)
-{
-	char *out = g_utf8_make_valid(text ? text : "", -1);
-	for (char *p = out; *p; p++)
-		if (g_ascii_iscntrl(*p))
-			*p = ' ';
-	return out;
-}
-
 static char *time_of(const json_t *o, const char *key)
 {
 	gint64 us = kx_json_int(o, key, 0);
@@ -142,11 +123,11 @@ static char *gist(const json_t *s)
 
 static void print_row(const json_t *s)
 {
-	g_autofree char *name = clean(kx_json_str(s, "name"));
-	g_autofree char *owner = clean(kx_json_str(s, "owner"));
-	g_autofree char *target = clean(kx_json_str(s, "target"));
+	g_autofree char *name = cmd_clean(kx_json_str(s, "name"));
+	g_autofree char *owner = cmd_clean(kx_json_str(s, "owner"));
+	g_autofree char *target = cmd_clean(kx_json_str(s, "target"));
 	g_autofree char *raw = gist(s);
-	g_autofree char *text = clean(raw);
+	g_autofree char *text = cmd_clean(raw);
 	printf("%5d  %-9s  %4d  %-10s  %-22s  %-12s  %s\n", (int)kx_json_int(s, "id", 0),
 	       kx_json_str(s, "state"), (int)kx_json_int(s, "priority", 0), owner, name,
 	       *target ? target : "-", text);
@@ -154,7 +135,7 @@ static void print_row(const json_t *s)
 
 static void print_line(const char *name, const char *value)
 {
-	g_autofree char *text = clean(value);
+	g_autofree char *text = cmd_clean(value);
 	if (*text)
 		printf("%-12s %s\n", name, text);
 }
@@ -209,7 +190,7 @@ static void print_answer(const json_t *answer, bool json)
 	       "target");
 	json_array_foreach (all, i, s)
 		print_row(s);
-	g_autofree char *trouble = clean(kx_json_str(answer, "trouble"));
+	g_autofree char *trouble = cmd_clean(kx_json_str(answer, "trouble"));
 	if (*trouble)
 		printf("%s\n", trouble);
 }
@@ -379,7 +360,7 @@ static void print_event(const json_t *line)
 	for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
 		if (parts[i] && *parts[i])
 			g_string_append_printf(text, "  %s", parts[i]);
-	g_autofree char *shown = clean(text->str);
+	g_autofree char *shown = cmd_clean(text->str);
 	printf("%-10s%s\n", kind ? kind : "?", shown);
 	fflush(stdout);
 }

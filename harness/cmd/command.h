@@ -18,7 +18,7 @@ typedef struct {
 
 extern const Command cmd_init, cmd_check, cmd_plan, cmd_run, cmd_report, cmd_scan, cmd_simulate,
 	cmd_timeline, cmd_phase, cmd_job, cmd_cache, cmd_initcalls, cmd_submit, cmd_list,
-	cmd_status, cmd_watch, cmd_pause, cmd_resume, cmd_cancel;
+	cmd_status, cmd_watch, cmd_pause, cmd_resume, cmd_cancel, cmd_target;
 
 /* Options that several commands share. `getopt_long` values above 255, so that they have no letter.
  */
@@ -29,6 +29,7 @@ enum {
 	OPT_NO_SANDBOX,
 	OPT_SOURCE,
 	OPT_TOOLCHAIN,
+	OPT_SOCKET,
 	OPT_COMMAND
 };
 #define OPTION_HELP                                                                                \
@@ -74,6 +75,15 @@ enum {
 	"                      compile (the kernels of recipe NAME) with this profile of "         \
 	"kernels/toolchains/\n"
 
+/* Of the commands that talk to the daemon. */
+#define OPTION_SOCKET                                                                              \
+	{                                                                                          \
+		"socket", required_argument, NULL, OPT_SOCKET                                      \
+	}
+#define HELP_SOCKET                                                                                \
+	"  --socket PATH       of the daemon (default: $KEXSECT_SOCKET, else "                     \
+	"/run/kexsect/socket)\n"
+
 /* What they set; the defaults are filled in by cmd_parse. */
 typedef struct {
 	char *results; /* absolute; $KEXSECT_RESULTS, else ./results */
@@ -100,5 +110,7 @@ int cmd_fail(GError *error);
 int cmd_usage(const Command *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A whole number of at least `min`; false (and says so) for anything else. */
 bool cmd_number(const char *option, const char *text, guint64 min, guint64 *ret);
+/* A copy without what a terminal obeys; NULL is "". */
+char *cmd_clean(const char *text);
 /* A number above 0, at most 100000; false (and says so) for anything else. */
 bool cmd_positive(const char *option, const char *text, double *ret);

@@ -140,3 +140,12 @@ int cmd_parse(const Command *command, int argc, char **argv, const struct option
 	kx_log_init("kexsect", common->verbose);
 	return -1;
 }
+
+char *cmd_clean(const char *text)
+{
+	char *out = g_utf8_make_valid(text ? text : "", -1);
+	for (char *p = out; *p; p++)
+		if (g_ascii_iscntrl(*p))
+			*p = ' ';
+	return out;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Taking a submission: a process of its own unpacks and checks it, so that neither a slow disk nor
- * a hostile campaign holds up the daemon; then it is one row, and only then it is acknowledged. */
+/* Taking a submission: a process of its own reads, checks and unpacks it, so that neither its size
+ * nor a slow disk nor a hostile campaign holds up the daemon; then it is one row, and only then it
+ * is acknowledged. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 struct Acceptance {
 	Daemon *d;
 	DaemonPeer peer;
-	Request r;
 	DaemonAnswerFunc done; /* NULL: nobody waits any more */
 	gpointer user;
 	KxChild *child;
@@ -37,23 +37,40 @@ static char *read_all(GError **error)
 	return g_io_channel_read_to_end(in, &text, &len, error) == G_IO_STATUS_NORMAL ? text : NULL;
 }
 
+/* What was asked for besides the campaign. */
+static json_t *wanted(const Request *r)
+{
+	return json_pack("{s:i, s:s, s:f, s:I, s:f, s:b}", "priority", r->priority, "window",
+			 r->window ? r->window : "", "hours", r->hours, "boots",
+			 (json_int_t)r->boots, "compile_minutes", r->compile_minutes, "again",
+			 r->again);
+}
+
+static json_t *accept_text(const char *text, const char *folder, GError **error)
+{
+	g_auto(Request) r = {0};
+	if (!request_parse(text, strlen(text), &r, error))
+		return NULL;
+	if (r.kind != REQUEST_SUBMIT) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "the request is too long");
+		return NULL;
+	}
+	json_t *found = kx_mkdir(folder, error) ? snapshot_unpack(r.snapshot, folder, error) : NULL;
+	if (found) {
+		json_object_set_new(found, "wanted", wanted(&r));
+		json_object_set_new(found, "ok", json_true());
+	}
+	return found;
+}
+
 int daemon_accept(const char *folder)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = read_all(&error);
-	g_autoptr(json_t) packed = text ? kx_json_parse(text, "snapshot", &error) : NULL;
-	g_autoptr(json_t) found =
-		packed && kx_mkdir(folder, &error) ? snapshot_unpack(packed, folder, &error) : NULL;
-	if (!found) {
-		if (!error)
-			g_set_error(&error, KX_ERROR, KX_ERROR_INPUT, "nothing was submitted");
-		g_autoptr(json_t) refusal = request_refusal(error);
-		kx_json_line(refusal);
-		return 1;
-	}
-	json_object_set_new(found, "ok", json_true());
-	kx_json_line(found);
-	return 0;
+	g_autoptr(json_t) found = text ? accept_text(text, folder, &error) : NULL;
+	g_autoptr(json_t) refusal = found ? NULL : request_refusal(error);
+	kx_json_line(found ? found : refusal);
+	return found ? 0 : 1;
 }
 
 /* ---- its parent ---- */
@@ -62,7 +79,6 @@ static void acceptance_free(Acceptance *a)
 {
 	a->d->accepting = g_list_remove(a->d->accepting, a);
 	g_clear_handle_id(&a->patience, g_source_remove);
-	request_clear(&a->r);
 	json_decref(a->said);
 	g_free(a->folder);
 	g_free(a);
@@ -90,6 +106,7 @@ static void refuse(Acceptance *a, const GError *error)
 static Submission *make_submission(const Acceptance *a, GError **error)
 {
 	const char *file = kx_json_str(a->said, "file"), *name = kx_json_str(a->said, "name");
+	const json_t *w = json_object_get(a->said, "wanted");
 	g_auto(GStrv) targets = kx_json_strv(a->said, "targets");
 	size_t len = strlen(a->d->o.state);
 	if (!name || !file || !g_str_has_prefix(file, a->d->o.state) || file[len] != '/' ||
@@ -106,17 +123,17 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	submission_set(&s->file, file + len + 1);
 	submission_set(&s->data, kx_json_str(a->said, "data"));
 	submission_set(&s->owner, a->peer.name);
-	submission_set(&s->window, a->r.window);
+	submission_set(&s->window, kx_json_str(w, "window"));
 	g_strfreev(s->targets);
 	s->targets = g_steal_pointer(&targets);
 	g_strfreev(s->also);
 	s->also = kx_json_strv(a->said, "also");
 	s->uid = a->peer.uid;
-	s->priority = a->r.priority;
-	s->hours = a->r.hours;
-	s->boots = a->r.boots;
-	s->compile_minutes = a->r.compile_minutes;
-	s->again = a->r.again;
+	s->priority = (int)kx_json_int(w, "priority", 0);
+	s->hours = json_number_value(json_object_get(w, "hours"));
+	s->boots = (unsigned)kx_json_int(w, "boots", 0);
+	s->compile_minutes = json_number_value(json_object_get(w, "compile_minutes"));
+	s->again = kx_json_bool(w, "again", false);
 	s->created_us = g_get_real_time();
 	return s;
 }
@@ -194,36 +211,34 @@ static bool has_room(const Daemon *d, const DaemonPeer *peer, GError **error)
 	return false;
 }
 
-static bool start(Acceptance *a, GError **error)
+static bool start(Acceptance *a, const char *text, size_t len, GError **error)
 {
 	if (!has_room(a->d, &a->peer, error))
 		return false;
+	if (memchr(text, '\0', len)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "this is no JSON: it has a NUL");
+		return false;
+	}
 	g_autofree char *path = folder_path(a);
-	char *text = json_dumps(a->r.snapshot, JSON_COMPACT);
 	a->child = kx_child_start(
 		&(KxProc){.argv = (const char *const[]){"/proc/self/exe", "--accept", path, NULL},
 			  .input = text},
 		on_line, on_end, a, error);
-	free(text);
 	return a->child != NULL;
 }
 
-Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
-			  DaemonAnswerFunc done, gpointer user)
+Acceptance *daemon_submit_text(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
+			       DaemonAnswerFunc done, gpointer user)
 {
 	g_autoptr(GError) error = NULL;
 	Acceptance *a = g_new0(Acceptance, 1);
 	*a = (Acceptance){.d = d,
 			  .peer = *peer,
-			  .r = *r,
 			  .done = done,
 			  .user = user,
 			  .folder = g_uuid_string_random()};
-	a->r.snapshot = json_incref(r->snapshot);
-	a->r.window = g_strdup(r->window);
-	bool ok = start(a, &error);
+	bool ok = start(a, text, len, &error);
 	d->accepting = g_list_prepend(d->accepting, a);
-	g_clear_pointer(&a->r.snapshot, json_decref);
 	if (ok) {
 		a->patience = g_timeout_add_seconds(PATIENCE_S, on_patience, a);
 		return a;
@@ -231,6 +246,26 @@ Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
 	refuse(a, error);
 	acceptance_free(a);
 	return NULL;
+}
+
+Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
+			  DaemonAnswerFunc done, gpointer user)
+{
+	g_autoptr(json_t) o =
+		json_pack("{s:i, s:s, s:O, s:i, s:b}", "v", REQUEST_VERSION, "do", "submit",
+			  "snapshot", r->snapshot, "priority", r->priority, "again", r->again);
+	if (r->window)
+		json_object_set_new(o, "window", json_string(r->window));
+	if (r->hours > 0)
+		json_object_set_new(o, "hours", json_real(r->hours));
+	if (r->boots)
+		json_object_set_new(o, "boots", json_integer(r->boots));
+	if (r->compile_minutes > 0)
+		json_object_set_new(o, "compile_minutes", json_real(r->compile_minutes));
+	char *text = json_dumps(o, JSON_COMPACT);
+	Acceptance *a = daemon_submit_text(d, peer, text, strlen(text), done, user);
+	free(text);
+	return a;
 }
 
 void daemon_submit_drop(Acceptance *a)

@@ -229,6 +229,40 @@ static json_t *act(Daemon *d, const DaemonPeer *peer, const Request *r, GError *
 	return acts[r->kind](d, s, error) ? about(d, s) : NULL;
 }
 
+/* ---- targets ---- */
+
+static json_t *one_target(const Daemon *d, const char *name)
+{
+	g_autoptr(json_t) all = daemon_targets(d);
+	size_t i;
+	json_t *t;
+	json_array_foreach (all, i, t)
+		if (g_strcmp0(kx_json_str(t, "name"), name) == 0)
+			return json_incref(t);
+	return json_null();
+}
+
+/* A target is everybody's: only who runs the lab takes it away or gives it back. */
+static json_t *change_target(Daemon *d, const DaemonPeer *peer, const Request *r, GError **error)
+{
+	g_autofree char *by = g_strdup_printf("by hand, %s%s%s", peer->name, r->reason ? ": " : "",
+					      r->reason ? r->reason : "");
+	if (peer->uid != 0 && peer->uid != geteuid()) {
+		g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
+			    "a target is released, quarantined and checked by root and by the "
+			    "daemon's own user");
+		return NULL;
+	}
+	bool ok = r->kind == REQUEST_RELEASE ? health_release(d, r->target, peer->name, error)
+		  : r->kind == REQUEST_CHECK ? health_check_now(d, r->target, error)
+					     : health_quarantine(d, r->target, by, error);
+	if (!ok)
+		return NULL;
+	json_t *answer = request_answer();
+	json_object_set_new(answer, "target", one_target(d, r->target));
+	return answer;
+}
+
 json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 {
 	g_autoptr(GError) error = NULL;
@@ -247,6 +281,15 @@ json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 		break;
 	case REQUEST_JOURNAL:
 		answer = journal(d, r, &error);
+		break;
+	case REQUEST_TARGETS:
+		answer = request_answer();
+		json_object_set_new(answer, "targets", daemon_targets(d));
+		break;
+	case REQUEST_RELEASE:
+	case REQUEST_QUARANTINE:
+	case REQUEST_CHECK:
+		answer = change_target(d, peer, r, &error);
 		break;
 	case REQUEST_PAUSE:
 	case REQUEST_RESUME:

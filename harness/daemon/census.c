@@ -16,7 +16,7 @@ const char *daemon_state(const Daemon *d)
 	return d->o.state;
 }
 
-static const Submission *holder_of(const Daemon *d, const char *target, unsigned slot)
+const Submission *daemon_holder(const Daemon *d, const char *target, unsigned slot)
 {
 	for (guint i = 0; i < d->active->len; i++) {
 		const Submission *s = d->active->pdata[i];
@@ -32,7 +32,7 @@ static json_t *target_json(const Daemon *d, const char *name)
 	unsigned slots = daemon_config_slots(d->config, name);
 	json_t *leases = json_array();
 	for (unsigned slot = 0; slot < slots; slot++) {
-		const Submission *s = holder_of(d, name, slot);
+		const Submission *s = daemon_holder(d, name, slot);
 		if (!s && !lease_is_held(d->o.state, name, slot))
 			continue;
 		json_t *lease = json_pack("{s:i}", "slot", (int)slot);
@@ -42,8 +42,10 @@ static json_t *target_json(const Daemon *d, const char *name)
 		}
 		json_array_append_new(leases, lease);
 	}
-	return json_pack("{s:o, s:i, s:o}", "name", kx_json_text(name), "slots", (int)slots,
-			 "leases", leases);
+	json_t *o = json_pack("{s:o, s:i, s:o}", "name", kx_json_text(name), "slots", (int)slots,
+			      "leases", leases);
+	health_describe(d, name, o);
+	return o;
 }
 
 static gint by_name(gconstpointer a, gconstpointer b, gpointer user)
@@ -67,6 +69,7 @@ json_t *daemon_targets(const Daemon *d)
 		add_names(names, s->targets);
 		add_names(names, s->also);
 	}
+	health_names(d, names);
 	g_autoptr(GQueue) sorted = g_queue_new();
 	GHashTableIter at;
 	gpointer name;

@@ -15,11 +15,16 @@ static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("queue", CYAML_FLAG_OPTIONAL, ConfigLimits, queue),
 	CYAML_FIELD_UINT("queue_of_user", CYAML_FLAG_OPTIONAL, ConfigLimits, queue_of_user),
 	CYAML_FIELD_UINT("retries", CYAML_FLAG_OPTIONAL, ConfigLimits, retries),
+	CYAML_FIELD_UINT("quarantine_after", CYAML_FLAG_OPTIONAL, ConfigLimits, quarantine_after),
+	CYAML_FIELD_UINT("stall_minutes", CYAML_FLAG_OPTIONAL, ConfigLimits, stall_minutes),
+	CYAML_FIELD_UINT("request_s", CYAML_FLAG_OPTIONAL, ConfigLimits, request_s),
+	CYAML_FIELD_UINT("answer_s", CYAML_FLAG_OPTIONAL, ConfigLimits, answer_s),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t target_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, ConfigTarget, name, 1, 64),
-	CYAML_FIELD_UINT("slots", CYAML_FLAG_DEFAULT, ConfigTarget, slots),
+	CYAML_FIELD_UINT("slots", CYAML_FLAG_OPTIONAL, ConfigTarget, slots),
+	CYAML_FIELD_UINT("quarantine_after", CYAML_FLAG_OPTIONAL, ConfigTarget, quarantine_after),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t target_schema = {
@@ -51,6 +56,8 @@ static const cyaml_schema_field_t fields[] = {
 	 .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, DaemonConfig, retention_fields)}},
 	CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig,
 			     targets, &target_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("notify", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig,
+			     notify, &config_notify_schema, 0, 100),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {
@@ -82,6 +89,10 @@ static bool check(const DaemonConfig *c, const char *path, GError **error)
 		{"limits.queue", l->queue, 1, 1e5},
 		{"limits.queue_of_user", l->queue_of_user, 1, 1e5},
 		{"limits.retries", l->retries, 0, 100},
+		{"limits.quarantine_after", l->quarantine_after, 1, 1000},
+		{"limits.stall_minutes", l->stall_minutes, 0, 1e5},
+		{"limits.request_s", l->request_s, 1, 3600},
+		{"limits.answer_s", l->answer_s, 1, 86400},
 		{"retention.days", c->keep_days, 0, 1e5},
 	};
 	for (guint i = 0; path && i < G_N_ELEMENTS(ranges); i++)
@@ -95,6 +106,9 @@ static bool check(const DaemonConfig *c, const char *path, GError **error)
 		g_autofree char *key = g_strdup_printf("targets.%u.slots", i);
 		if (c->targets[i].slots < 1 || c->targets[i].slots > 1000)
 			return bad(path, key, "expected 1 to 1000 slots", error);
+		g_autofree char *after = g_strdup_printf("targets.%u.quarantine_after", i);
+		if (c->targets[i].quarantine_after > 1000)
+			return bad(path, after, "expected at most 1000 failures", error);
 	}
 	TimeWindow w;
 	g_autoptr(GError) why = NULL;
@@ -102,10 +116,35 @@ static bool check(const DaemonConfig *c, const char *path, GError **error)
 	       bad(path, "window", why->message, error);
 }
 
+static bool check_notify(DaemonConfig *c, const char *path, GError **error)
+{
+	for (unsigned i = 0; i < c->notify_count; i++) {
+		if (!config_notify_check(&c->notify[i], i, path, error))
+			return false;
+		g_autofree char *key = g_strdup_printf("notify.%u.name", i);
+		for (unsigned k = 0; k < i; k++)
+			if (g_str_equal(c->notify[k].name, c->notify[i].name))
+				return bad(path, key, "there is one of this name already", error);
+	}
+	return true;
+}
+
 static void set_default(unsigned *value, const char *path, const char *key, unsigned fallback)
 {
 	if (!is_given(path, key))
 		*value = fallback;
+}
+
+static void set_targets(DaemonConfig *c, const char *path)
+{
+	for (unsigned i = 0; i < c->targets_count; i++) {
+		ConfigTarget *t = &c->targets[i];
+		g_autofree char *key = g_strdup_printf("targets.%u.slots", i);
+		if (!t->slots)
+			set_default(&t->slots, path, key, 1);
+		if (!t->quarantine_after)
+			t->quarantine_after = c->limits.quarantine_after;
+	}
 }
 
 /* An absolute path; one in the file is relative to it. */
@@ -146,6 +185,11 @@ DaemonConfig *daemon_config_load(const char *path, const char *state, GError **e
 	set_default(&c->limits.queue, full, "limits.queue", 1000);
 	set_default(&c->limits.queue_of_user, full, "limits.queue_of_user", 200);
 	set_default(&c->limits.retries, full, "limits.retries", 5);
+	set_default(&c->limits.quarantine_after, full, "limits.quarantine_after", 3);
+	set_default(&c->limits.stall_minutes, full, "limits.stall_minutes", 60);
+	set_targets(c, full);
+	set_default(&c->limits.request_s, full, "limits.request_s", 30);
+	set_default(&c->limits.answer_s, full, "limits.answer_s", 600);
 	set_default(&c->keep_days, full, "retention.days", 30);
 	if (!is_given(full, "limits.disk_free_gib"))
 		c->limits.disk_free_gib = 4;
@@ -155,7 +199,7 @@ DaemonConfig *daemon_config_load(const char *path, const char *state, GError **e
 		c->cache = g_canonicalize_filename(cache, NULL);
 	set_folder(&c->cache, full, state, "cache");
 	set_listen(c, full);
-	return check(c, full, error) ? g_steal_pointer(&c) : NULL;
+	return check(c, full, error) && check_notify(c, full, error) ? g_steal_pointer(&c) : NULL;
 }
 
 void daemon_config_free(DaemonConfig *c)
@@ -169,4 +213,12 @@ unsigned daemon_config_slots(const DaemonConfig *c, const char *target)
 		if (g_str_equal(c->targets[i].name, target))
 			return c->targets[i].slots;
 	return 1;
+}
+
+unsigned daemon_config_quarantine_after(const DaemonConfig *c, const char *target)
+{
+	for (unsigned i = 0; i < c->targets_count; i++)
+		if (g_str_equal(c->targets[i].name, target))
+			return c->targets[i].quarantine_after;
+	return c->limits.quarantine_after;
 }

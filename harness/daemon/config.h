@@ -6,17 +6,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/config_notify.h"
+
 typedef struct {
 	char *name;
-	unsigned slots; /* campaigns at once; default 1 */
+	unsigned slots;		   /* campaigns at once; default 1 */
+	unsigned quarantine_after; /* failures in a row; 0: as in limits */
 } ConfigTarget;
 
 typedef struct {
-	unsigned jobs;		/* campaigns at once on all targets; default 2 */
-	double disk_free_gib;	/* less than this on any of its disks: nothing runs; default 4 */
-	unsigned queue;		/* submissions that are not over yet; default 1000 */
-	unsigned queue_of_user; /* of one user; default 200 */
-	unsigned retries;	/* failures in a row without a new trial; default 5 */
+	unsigned jobs;		   /* campaigns at once on all targets; default 2 */
+	double disk_free_gib;	   /* less than this on any of its disks: nothing runs; default 4 */
+	unsigned queue;		   /* submissions that are not over yet; default 1000 */
+	unsigned queue_of_user;	   /* of one user; default 200 */
+	unsigned retries;	   /* failures in a row without a new trial; default 5 */
+	unsigned quarantine_after; /* failures of a target in a row; default 3 */
+	unsigned
+		stall_minutes; /* a campaign without a trial or a build; default 60, 0: no notice */
+	unsigned request_s;    /* HTTP: for a whole request; default 30 */
+	unsigned answer_s;     /* HTTP: for a whole answer; default 600 */
 } ConfigLimits;
 
 typedef struct {
@@ -38,6 +46,8 @@ typedef struct {
 			     * for ever */
 	ConfigTarget *targets;
 	unsigned targets_count;
+	ConfigNotify *notify;
+	unsigned notify_count;
 } DaemonConfig;
 
 /* Reads it and fills in the defaults. `path` NULL: all defaults. `state`: the state folder, below
@@ -46,5 +56,7 @@ typedef struct {
 DaemonConfig *daemon_config_load(const char *path, const char *state, GError **error);
 void daemon_config_free(DaemonConfig *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaemonConfig, daemon_config_free)
+/* After how many failures in a row nothing starts on a target. */
+unsigned daemon_config_quarantine_after(const DaemonConfig *c, const char *target);
 /* How many campaigns a target takes at once. */
 unsigned daemon_config_slots(const DaemonConfig *c, const char *target);

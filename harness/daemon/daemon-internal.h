@@ -4,6 +4,7 @@
 
 #include "base/proc.h"
 #include "daemon/daemon.h"
+#include "daemon/health.h"
 #include "daemon/plan.h"
 
 typedef struct Server Server;
@@ -12,6 +13,7 @@ struct Daemon {
 	DaemonOptions o;
 	DaemonConfig *config;
 	Queue *queue;
+	Health *health;
 	GMainLoop *loop;
 	GTimeZone *zone;
 	int lock;
@@ -37,6 +39,8 @@ struct Daemon {
 void daemon_replan(Daemon *d);
 /* The submission that is not over; NULL: none of that id. */
 Submission *daemon_find_active(Daemon *d, gint64 id);
+/* The queue cannot be written: nothing starts until it can. */
+void daemon_in_trouble(Daemon *d, const GError *error);
 /* Writes a change. What cannot be written is tried again until it can; nothing starts before. */
 bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text);
 /* Sets the state and the reason, saves, and tells who listens; an over one leaves `active` (and is
@@ -51,6 +55,11 @@ void daemon_publish(Daemon *d, Submission *s, json_t *event);
 typedef struct Sitting Sitting;
 /* Takes the lease, records it, and starts the engine. False: *error, and nothing has changed. */
 bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, GError **error);
+/* Starts `argv` for a submission: with its snapshot for campaign_load(), and the leases (ended by
+ * -1); what it says for people is appended to `log` in the submission's folder. */
+KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *argv,
+		       const char *log, const int *leases, KxLineFunc on_line, KxExitFunc on_end,
+		       gpointer user, GError **error);
 /* Tells it to end; what happens then is the submission's wish, else it is queued again. */
 void sitting_stop(Submission *s, const char *why);
 bool sitting_is_stopping(const Submission *s);
@@ -71,13 +80,18 @@ void left_clear(Daemon *d);
 
 /* Folds an event into the progress of a submission:
  *   {"trials", "builds", "outcomes": {"fault": 3, …}, "leading": {"name", "probability"},
- *    "experiment": {"name", "purpose", "boots"}, "elapsed_s", "seconds_left"} */
+ *    "experiment": {"name", "purpose", "mode", "boots", "reason"}, "elapsed_s", "seconds_left"} */
 void progress_take(json_t *progress, const json_t *event);
 
 /* ---- answer.c ---- */
 
 /* A submission for people and programs: docs/daemon.md has the keys. */
 json_t *submission_json(const Submission *s, const DaemonConfig *c);
+
+/* ---- census.c ---- */
+
+/* The submission that runs there; NULL: none. */
+const Submission *daemon_holder(const Daemon *d, const char *target, unsigned slot);
 
 /* ---- accept.c ---- */
 void accept_clear(Daemon *d);

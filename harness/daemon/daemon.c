@@ -25,7 +25,7 @@ Submission *daemon_find_active(Daemon *d, gint64 id)
 	return NULL;
 }
 
-static void in_trouble(Daemon *d, const GError *error)
+void daemon_in_trouble(Daemon *d, const GError *error)
 {
 	if (!d->trouble)
 		g_warning("%s; nothing new starts until that works again", error->message);
@@ -40,7 +40,7 @@ bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text)
 	s->unsaved = !queue_save(d->queue, s, (QueueNote){kind, text}, &error);
 	s->unsaved_kind = s->unsaved ? kind : NULL;
 	if (s->unsaved)
-		in_trouble(d, error);
+		daemon_in_trouble(d, error);
 	return !s->unsaved;
 }
 
@@ -53,7 +53,7 @@ static void save_again(Daemon *d)
 		if (s->unsaved)
 			all = daemon_save(d, s, NULL, s->reason);
 	}
-	if (!all || !d->trouble)
+	if (!all || !health_save_again(d) || !d->trouble)
 		return;
 	g_autoptr(GError) error = NULL;
 	if (!queue_note(d->queue, (QueueNote){"disk-back", d->trouble}, &error))
@@ -129,7 +129,8 @@ void daemon_set_state(Daemon *d, Submission *s, SubmissionState state, const cha
 static unsigned slots_of(const char *target, const char **ret_why, gpointer user)
 {
 	const Daemon *d = user;
-	return daemon_config_slots(d->config, target);
+	*ret_why = health_why(d, target);
+	return *ret_why ? 0 : daemon_config_slots(d->config, target);
 }
 
 static bool is_held(const char *target, unsigned slot, gpointer user)
@@ -277,7 +278,7 @@ static gboolean on_plan(gpointer data)
 	drop_over(d);
 	plan(d);
 	tell_status(d);
-	if (d->stopping && !count_running(d) && !d->left && !d->accepting)
+	if (d->stopping && !count_running(d) && !d->left && !d->accepting && !health_is_busy(d))
 		g_main_loop_quit(d->loop);
 	return G_SOURCE_REMOVE;
 }
@@ -308,7 +309,7 @@ static void watch_disks(Daemon *d)
 	g_autoptr(GError) error = NULL;
 	QueueNote note = {why ? "disk" : "disk-back", why ? why : "there is space again"};
 	if (!queue_note(d->queue, note, &error))
-		in_trouble(d, error);
+		daemon_in_trouble(d, error);
 	g_warning("%s", note.text);
 	g_free(d->disk_why);
 	d->disk_why = g_steal_pointer(&why);
@@ -348,6 +349,7 @@ static gboolean on_stop(gpointer data)
 	d->stopping = true;
 	systemd_notify("STOPPING=1");
 	accept_clear(d);
+	health_stop(d);
 	queue_note(d->queue, (QueueNote){"stopping", ""}, NULL);
 	daemon_replan(d);
 	return G_SOURCE_CONTINUE;
@@ -414,7 +416,8 @@ static bool load(Daemon *d, GError **error)
 		if (s->state == SUBMISSION_RUNNING)
 			left_add(d, s->target, s->slot, s);
 	}
-	return recent && queue_note(d->queue, (QueueNote){"started", ""}, error);
+	return recent && health_load(d, error) &&
+	       queue_note(d->queue, (QueueNote){"started", ""}, error);
 }
 
 static bool prepare(Daemon *d, GError **error)
@@ -465,6 +468,7 @@ static void clear(Daemon *d)
 	g_clear_handle_id(&d->clock_source, g_source_remove);
 	g_clear_handle_id(&d->watchdog_source, g_source_remove);
 	left_clear(d);
+	health_clear(d);
 	g_ptr_array_unref(d->active);
 	g_hash_table_unref(d->served);
 	queue_close(d->queue);

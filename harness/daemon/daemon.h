@@ -53,8 +53,9 @@ typedef struct {
  * main(); 1 with *error: BUSY (another daemon has the folder), the queue's errors. */
 int daemon_run(const DaemonOptions *options, GError **error);
 
-/* The process that `kexsectd --accept FOLDER` is: reads a packed snapshot on standard input and
- * prints one line, {"ok": true, …(snapshot_unpack)} or {"ok": false, "error": {…}}. */
+/* The process that `kexsectd --accept FOLDER` is: reads a submission (request.h) on standard input
+ * and prints one line, {"ok": true, …(snapshot_unpack), "wanted": {"priority", …}} or {"ok": false,
+ * "error": {…}}. */
 int daemon_accept(const char *folder);
 
 /* ---- for those who bring requests: the UNIX socket (serve.c), a DaemonFront ---- */
@@ -80,11 +81,15 @@ typedef struct {
 /* Answers a request that takes no time: all but submit and watch. New reference. */
 json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r);
 
-/* Takes a submission. `done` gets the answer (borrowed) once it is on disk or refused; not if
+/* Takes a submission: the request of `len` bytes (and a NUL), which only a process of its own
+ * reads. `done` gets the answer (borrowed) once it is on disk or refused; not if
  * daemon_submit_drop() was called with the handle before: then nothing is queued. NULL: it was
  * refused at once, and `done` has been called. */
 typedef struct Acceptance Acceptance;
 typedef void (*DaemonAnswerFunc)(const json_t *answer, gpointer user);
+Acceptance *daemon_submit_text(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
+			       DaemonAnswerFunc done, gpointer user);
+/* The same of one that was read already. */
 Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
 			  DaemonAnswerFunc done, gpointer user);
 void daemon_submit_drop(Acceptance *a);

@@ -88,5 +88,9 @@ HealthCheck *health_check_start(Daemon *d, const char *target, GError **error);
 void health_check_stop(HealthCheck *c);
 /* The end of a check. */
 void health_checked(Daemon *d, const char *target, bool healthy, const char *reason);
+/* The end of one whose result does not count. */
+void health_check_dropped(Daemon *d, const char *target);
+/* Tells all to end. */
+void health_stop(Daemon *d);
 /* Whether any runs: the daemon waits for them before it ends. */
 bool health_is_busy(const Daemon *d);

@@ -27,6 +27,7 @@ static void left_free(gpointer data)
 static void put_back(Daemon *d, Submission *s)
 {
 	s->engine = (ProcessId){0};
+	health_unbind(d, s);
 	if (s->wish == WISH_CANCEL)
 		daemon_set_state(d, s, SUBMISSION_CANCELLED, "", "cancelled");
 	else if (s->wish == WISH_PAUSE)

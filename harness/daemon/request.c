@@ -22,6 +22,10 @@ static const struct {
 	{"resume", REQUEST_RESUME, "id"},
 	{"cancel", REQUEST_CANCEL, "id"},
 	{"journal", REQUEST_JOURNAL, "after limit"},
+	{"targets", REQUEST_TARGETS, ""},
+	{"release", REQUEST_RELEASE, "target"},
+	{"quarantine", REQUEST_QUARANTINE, "target reason"},
+	{"check", REQUEST_CHECK, "target"},
 };
 
 /* A stranger's text, fit to be shown. */
@@ -125,6 +129,35 @@ static bool take_list(const json_t *o, Request *r, GError **error)
 	return true;
 }
 
+/* A short text without what a terminal obeys. */
+static bool take_text(const json_t *o, const char *key, size_t most, char **ret, GError **error)
+{
+	const json_t *value = json_object_get(o, key);
+	const char *text = json_string_value(value);
+	if (!value)
+		return true;
+	bool good = text && *text && json_string_length(value) <= most &&
+		    strlen(text) == json_string_length(value);
+	for (const char *p = text; good && *p; p++)
+		good = !g_ascii_iscntrl(*p);
+	if (good)
+		*ret = g_strdup(text);
+	else
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "'%s': a text of 1 to %zu bytes in one line is wanted", key, most);
+	return good;
+}
+
+static bool take_target(const json_t *o, Request *r, GError **error)
+{
+	if (!take_text(o, "target", 64, &r->target, error) ||
+	    !take_text(o, "reason", 500, &r->reason, error))
+		return false;
+	if (!r->target)
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "the key target is missing");
+	return r->target != NULL;
+}
+
 static bool has_id(const Request *r, GError **error)
 {
 	if (r->id > 0)
@@ -172,7 +205,12 @@ static bool take(json_t *o, Request *r, GError **error)
 		return false;
 	switch (r->kind) {
 	case REQUEST_PING:
+	case REQUEST_TARGETS:
 		return true;
+	case REQUEST_RELEASE:
+	case REQUEST_QUARANTINE:
+	case REQUEST_CHECK:
+		return take_target(o, r, error);
 	case REQUEST_SUBMIT:
 		return take_submission(o, r, error);
 	case REQUEST_LIST:
@@ -208,6 +246,8 @@ void request_clear(Request *r)
 {
 	json_decref(r->snapshot);
 	g_free(r->window);
+	g_free(r->target);
+	g_free(r->reason);
 	*r = (Request){0};
 }
 

@@ -8,6 +8,8 @@
  *   {"v": 1, "do": "list", "state": "running", "before": 17, "limit": 50}
  *   {"v": 1, "do": "status", "id": 3}        also: watch, pause, resume, cancel
  *   {"v": 1, "do": "journal", "after": 120, "limit": 100}
+ *   {"v": 1, "do": "targets"}
+ *   {"v": 1, "do": "release", "target": "vm-vtd"}      also: check; quarantine, with "reason"
  *   {"v": 1, "do": "ping"}
  *
  * An unknown key is an error. The answer is one object: {"v": 1, "ok": true, …} or
@@ -33,6 +35,10 @@ typedef enum {
 	REQUEST_RESUME,
 	REQUEST_CANCEL,
 	REQUEST_JOURNAL,
+	REQUEST_TARGETS,
+	REQUEST_RELEASE,
+	REQUEST_QUARANTINE,
+	REQUEST_CHECK,
 } RequestKind;
 
 typedef struct {
@@ -45,6 +51,9 @@ typedef struct {
 	double hours, compile_minutes;
 	unsigned boots;
 	bool again;
+	/* release, quarantine, check */
+	char *target;
+	char *reason; /* NULL: none */
 	/* list, journal */
 	int state; /* SubmissionState, -1: any */
 	gint64 before, after;

@@ -31,6 +31,7 @@ typedef struct {
 	int fd;
 	guint in_source, out_source, timeout_source;
 	GString *in, *out;
+	size_t looked; /* at so many bytes of `in`: they have no end of a line */
 	DaemonPeer peer;
 	Acceptance *acceptance;	    /* the answer comes later */
 	Subscription *subscription; /* it watches */
@@ -205,11 +206,14 @@ static void handle(Connection *c, const char *line, size_t len)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(Request) r = {0};
-	if (!request_parse(line, len, &r, &error)) {
+	/* Only a submission may be that long; to read it takes longer than the loop may stand. */
+	bool is_long = len > REQUEST_MAX_PLAIN;
+	if (!is_long && !request_parse(line, len, &r, &error)) {
 		say_error(c, error);
-	} else if (r.kind == REQUEST_SUBMIT) {
+	} else if (is_long || r.kind == REQUEST_SUBMIT) {
 		set_timeout(c, 0);
-		c->acceptance = daemon_submit(c->server->d, &c->peer, &r, on_accepted, c);
+		c->acceptance =
+			daemon_submit_text(c->server->d, &c->peer, line, len, on_accepted, c);
 	} else if (r.kind == REQUEST_WATCH) {
 		watch(c, &r);
 	} else {
@@ -218,15 +222,33 @@ static void handle(Connection *c, const char *line, size_t len)
 	}
 }
 
+/* The next line, without its end; NULL: it is not complete. */
+static char *take_line(Connection *c, size_t *ret_len)
+{
+	const char *end = memchr(c->in->str + c->looked, '\n', c->in->len - c->looked);
+	c->looked = end ? 0 : c->in->len;
+	if (!end)
+		return NULL;
+	size_t len = *ret_len = (size_t)(end - c->in->str);
+	if (len + 1 < c->in->len) {
+		char *line = g_strndup(c->in->str, len);
+		g_string_erase(c->in, 0, (gssize)len + 1);
+		return line;
+	}
+	g_string_truncate(c->in, len);
+	char *line = g_string_free(c->in, FALSE); /* may be large: not copied */
+	c->in = g_string_new(NULL);
+	return line;
+}
+
 /* Takes the complete lines, one request at a time. */
 static void receive(Connection *c)
 {
-	const char *end;
+	char *next;
+	size_t len;
 	while (!c->acceptance && !c->subscription && !c->closing && c->out->len < MAX_UNREAD &&
-	       (end = memchr(c->in->str, '\n', c->in->len))) {
-		size_t len = (size_t)(end - c->in->str);
-		g_autofree char *line = g_strndup(c->in->str, len);
-		g_string_erase(c->in, 0, (gssize)len + 1);
+	       (next = take_line(c, &len))) {
+		g_autofree char *line = next;
 		set_timeout(c, c->in->len ? REQUEST_TIMEOUT_S : IDLE_TIMEOUT_S);
 		handle(c, line, len);
 	}

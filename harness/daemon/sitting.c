@@ -14,6 +14,7 @@
 #define MAX_LOG (1 << 20)
 #define MAX_GARBAGE 20
 #define SAVE_PROGRESS_S 60
+#define TARGET_FAILED 3 /* exit status of the engine */
 
 struct Sitting {
 	Daemon *d;
@@ -21,6 +22,7 @@ struct Sitting {
 	KxChild *child;
 	char *stop_why; /* we told it to end; NULL: we did not */
 	json_t *verdict;
+	bool target_failed; /* it said so */
 	unsigned trials, garbage;
 	gint64 saved_us; /* monotonic: when the progress was last written */
 	GQueue events;	 /* json_t: the last ones */
@@ -79,6 +81,8 @@ static void on_line(const char *line, gpointer user)
 		json_decref(t->verdict);
 		t->verdict = json_incref(event);
 	}
+	t->target_failed |= g_str_equal(kind, "target");
+	health_event(t->d, t->s, event);
 	progress_take(t->s->progress, event);
 	if (g_get_monotonic_time() - t->saved_us > SAVE_PROGRESS_S * G_USEC_PER_SEC) {
 		t->saved_us = g_get_monotonic_time();
@@ -143,6 +147,11 @@ static void settle(Sitting *t, int status)
 	Submission *s = t->s;
 	if (t->trials)
 		s->attempts = 0;
+	if (status == TARGET_FAILED && !t->target_failed) {
+		g_autofree char *words = last_words(d, s);
+		health_failed(d, s->target, s->id, words ? words : "it cannot be brought back");
+	}
+	const char *ill = health_why(d, s->target);
 	/* A verdict counts when the engine says it and ends by itself: with it is in its store. */
 	if (t->verdict && status < 2) {
 		take_verdict(d, s, t->verdict);
@@ -150,8 +159,11 @@ static void settle(Sitting *t, int status)
 		daemon_set_state(d, s, SUBMISSION_CANCELLED, "", "cancelled");
 	} else if (s->wish == WISH_PAUSE) {
 		daemon_set_state(d, s, SUBMISSION_PAUSED, "", "paused");
-	} else if (t->stop_why) {
-		daemon_set_state(d, s, SUBMISSION_QUEUED, t->stop_why, "stopped");
+	} else if (t->stop_why || status == TARGET_FAILED || ill) {
+		/* the target's failure is not the campaign's */
+		g_autofree char *why = g_strdup(t->stop_why ? t->stop_why : ill);
+		health_unbind(d, s);
+		daemon_set_state(d, s, SUBMISSION_QUEUED, why, "stopped");
 	} else {
 		g_autofree char *words = last_words(d, s);
 		g_autofree char *why =
@@ -253,24 +265,31 @@ static GPtrArray *arguments(const Daemon *d, const Submission *s, bool again)
 	return argv;
 }
 
-static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **error)
+KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *argv,
+		       const char *log, const int *leases, KxLineFunc on_said, KxExitFunc on_ended,
+		       gpointer user, GError **error)
 {
-	const Submission *s = t->s;
-	g_autofree char *folder = folder_path(t->d, s, NULL);
+	g_autofree char *folder = folder_path(d, s, NULL);
 	g_autofree char *files = snapshot_files(folder);
 	g_autofree char *copy = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
 	g_autofree char *data = g_strconcat("KEXSECT_DATA=", s->data, NULL);
-	g_autofree char *log = folder_path(t->d, s, "engine.log");
-	g_autofree char *old = folder_path(t->d, s, "engine.log.1");
+	g_autofree char *path = folder_path(d, s, log);
+	g_autofree char *old = g_strconcat(path, ".1", NULL);
 	struct stat st;
-	if (stat(log, &st) == 0 && st.st_size > MAX_LOG && rename(log, old) != 0)
-		g_debug("%s: cannot be renamed", log);
-	g_autoptr(GPtrArray) argv = arguments(t->d, s, again);
-	return kx_child_start(&(KxProc){.argv = (const char *const *)argv->pdata,
+	if (stat(path, &st) == 0 && st.st_size > MAX_LOG && rename(path, old) != 0)
+		g_debug("%s: cannot be renamed", path);
+	return kx_child_start(&(KxProc){.argv = argv,
 					.env = (const char *const[]){copy, data, NULL},
-					.log_path = log,
-					.fds = (const int *)(void *)leases->data},
-			      on_line, on_end, t, error);
+					.log_path = path,
+					.fds = leases},
+			      on_said, on_ended, user, error);
+}
+
+static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **error)
+{
+	g_autoptr(GPtrArray) argv = arguments(t->d, t->s, again);
+	return sitting_spawn(t->d, t->s, (const char *const *)argv->pdata, "engine.log",
+			     (const int *)(void *)leases->data, on_line, on_end, t, error);
 }
 
 /* Recorded first: a process of which nobody knows would be worse than a record without one. */

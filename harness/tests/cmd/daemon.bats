@@ -72,6 +72,30 @@ wait_for() { # ID STATE
   said "held by process"
 }
 
+@test "targets: list, quarantine, check, release" {
+  printf 'limits: {disk_free_gib: 0}\ntargets: [{name: rack-1}]\n' >kexsectd.yaml
+  start_daemon
+  run kexsect target quarantine rack-1 --reason "the fan is new"
+  status_is 0
+  said "quarantined"
+  run kexsect target list
+  status_is 0
+  [[ $output =~ rack-1\ +quarantined\ .*"the fan is new" ]]
+  run kexsect target check rack-1 # nobody has said what it is
+  status_is 1
+  said "no campaign that was submitted says"
+  run kexsect target release rack-1 --json
+  status_is 0
+  said '"health":"ok"'
+  run kexsect target release rack-2
+  status_is 1
+  said "there is no target rack-2"
+  for wrong in "target" "target mend rack-1" "target release" "target list rack-1" "target release rack-1 --reason x"; do
+    run kexsect $wrong
+    status_is 2
+  done
+}
+
 @test "mistakes are told" {
   run kexsect list --socket nowhere
   status_is 1

@@ -320,13 +320,13 @@ int main(int argc, char **argv)
 		action.sa_handler = SIG_IGN;
 	sigaction(SIGTERM, &action, NULL);
 	kx_mkdir(p.results, NULL);
-	if (checks)
-		return health(&p);
-	lock(&p, "campaign-", p.name);
+	if (!checks)
+		lock(&p, "campaign-", p.name);
 	if (option(&p, "garbage"))
 		garbage();
-	say_as_told(&p);
-	int status = refuses(&p) ? 1 : run(&p);
+	if (!checks)
+		say_as_told(&p);
+	int status = checks ? health(&p) : refuses(&p) ? 1 : run(&p);
 	store_campaign_free(p.run);
 	store_free(p.store);
 	g_free(p.name);
