@@ -4,6 +4,7 @@
 
 #include "daemon/request.h"
 #include "http/http-internal.h"
+#include "http/parse.h"
 
 #define MAX_RESERVED (96u << 20)
 
@@ -18,19 +19,11 @@ static bool refuse(HttpReply *ret, unsigned status, KxErrorCode code, const char
 	return false;
 }
 
-/* The host of a Host header, without the port. */
-static char *host_of(const char *text)
-{
-	const char *end = *text == '[' ? strchr(text, ']') : NULL;
-	return end ? g_strndup(text + 1, (gsize)(end - text - 1))
-		   : g_strndup(text, strcspn(text, ":"));
-}
-
 /* A name that leads here by a stranger's DNS (rebinding) must not read as this machine's user. */
 static bool is_our_host(const Exchange *x, const char *text)
 {
 	const DaemonConfig *c = daemon_config(x->h->d);
-	g_autofree char *host = host_of(text);
+	g_autofree char *host = http_parse_host(text);
 	if (g_ascii_strcasecmp(host, "localhost") == 0 || g_str_equal(host, x->h->address))
 		return true;
 	for (unsigned i = 0; i < c->hosts_count; i++)
@@ -39,11 +32,21 @@ static bool is_our_host(const Exchange *x, const char *text)
 	return false;
 }
 
+/* A link that was followed: the answer is shown to whoever followed it, and the page that it was on
+ * does not get it. A report's links are such: in its sandbox it is a stranger to its own origin. */
+static bool is_navigation(const Exchange *x, const char *method)
+{
+	return (g_str_equal(method, "GET") || g_str_equal(method, "HEAD")) &&
+	       g_strcmp0(header(x, "Sec-Fetch-Mode"), "navigate") == 0 &&
+	       g_strcmp0(header(x, "Sec-Fetch-Dest"), "document") == 0;
+}
+
 /* A page of another origin may not make its reader's browser ask. */
-static bool check_origin(const Exchange *x, HttpReply *ret)
+static bool check_origin(const Exchange *x, const char *method, HttpReply *ret)
 {
 	const char *host = header(x, "Host"), *origin = header(x, "Origin"),
 		   *site = header(x, "Sec-Fetch-Site");
+	bool foreign = site && (g_str_equal(site, "cross-site") || g_str_equal(site, "same-site"));
 	if (!host)
 		return refuse(ret, 400, KX_ERROR_INPUT, "the header Host is missing");
 	if (x->h->loopback && !is_our_host(x, host))
@@ -57,7 +60,7 @@ static bool check_origin(const Exchange *x, HttpReply *ret)
 	    g_strcmp0(header(x, "Sec-Fetch-Dest"), "document") == 0)
 		return true;
 	if ((origin && g_ascii_strcasecmp(origin, own) != 0) ||
-	    (site && (g_str_equal(site, "cross-site") || g_str_equal(site, "same-site"))))
+	    (foreign && !is_navigation(x, method)))
 		return refuse(ret, 403, KX_ERROR_REFUSED, "a page of another origin may not ask");
 	return true;
 }
@@ -87,22 +90,21 @@ static bool check_body(Exchange *x, const char *method, HttpReply *ret)
 {
 	const char *length = header(x, "Content-Length"), *type = header(x, "Content-Type");
 	guint64 n = 0;
-	if (header(x, "Transfer-Encoding"))
+	bool submits = x->route.kind == HTTP_SUBMIT, chunked = header(x, "Transfer-Encoding");
+	if (chunked && submits)
 		return refuse(ret, 411, KX_ERROR_INPUT, "a body comes with its Content-Length");
-	if (header(x, "Content-Encoding"))
+	if (submits && header(x, "Content-Encoding"))
 		return refuse(ret, 415, KX_ERROR_INPUT, "a body is not coded");
 	if (length && !g_ascii_string_to_unsigned(length, 10, 0, G_MAXINT64, &n, NULL))
 		return refuse(ret, 400, KX_ERROR_INPUT, "Content-Length is no number");
-	bool submits = x->route.kind == HTTP_SUBMIT;
-	if (n > (submits ? REQUEST_MAX_BYTES : 0))
+	if (chunked || n > (submits ? REQUEST_MAX_BYTES : 0))
 		return refuse(ret, 413, KX_ERROR_INPUT,
 			      submits ? "the submission is too long" : "no body is wanted here");
 	if (!submits)
 		return true;
 	if (!n)
 		return refuse(ret, 400, KX_ERROR_INPUT, "there is no body");
-	if (!type || (g_ascii_strcasecmp(type, "application/json") != 0 &&
-		      g_ascii_strcasecmp(type, "application/json; charset=utf-8") != 0))
+	if (!http_parse_is_json(type))
 		return refuse(ret, 415, KX_ERROR_INPUT, "the body must be application/json");
 	if (x->h->reserved + n > MAX_RESERVED)
 		return refuse(ret, 503, KX_ERROR_BUSY,
@@ -118,7 +120,7 @@ bool http_admit(Exchange *x, const char *method, HttpReply *ret)
 	g_autoptr(GError) error = NULL;
 	const char *allow;
 	unsigned status;
-	if (!check_origin(x, ret))
+	if (!check_origin(x, method, ret))
 		return false;
 	if (!http_route_parse(method, x->target, &x->route, &status, &allow, &error)) {
 		/* who may not read does not learn what there is */

@@ -77,10 +77,7 @@ enum MHD_Result http_stream_begin(Exchange *x)
 	s->out = g_string_new("retry: 3000\n\n");
 	struct MHD_Response *r =
 		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, s, NULL);
-	MHD_add_response_header(r, "Content-Type", "text/event-stream");
-	MHD_add_response_header(r, "Cache-Control", "no-store");
-	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	http_add_headers(r, &(HttpReply){.status = 200, .type = "text/event-stream"}, NULL);
 	enum MHD_Result ok = MHD_queue_response(x->c, 200, r);
 	MHD_destroy_response(r);
 	x->h->streams++;

@@ -48,38 +48,92 @@ static void set_type(HttpReply *r, const char *path)
 		    "frame-ancestors 'none'; sandbox";
 }
 
-static HttpReply list(int fd, const char *url)
+/* One entry of a folder: of a file, or of a folder on the page. */
+typedef struct {
+	const char *name; /* UTF-8 */
+	guint64 size;
+	bool folder;
+} Entry;
+
+static void put_json(const Entry *e, const char *url, json_t *all)
+{
+	g_autofree char *name = g_uri_escape_string(e->name, NULL, FALSE);
+	g_autofree char *at = g_strconcat(url, "/", name, NULL);
+	if (!e->folder)
+		json_array_append_new(all,
+				      json_pack("{s:o, s:I, s:s}", "name", kx_json_text(e->name),
+						"size", (json_int_t)e->size, "url", at));
+}
+
+static void put_line(const Entry *e, GString *out)
+{
+	g_autofree char *href = g_uri_escape_string(e->name, NULL, FALSE);
+	g_autofree char *text = g_markup_escape_text(e->name, -1);
+	const char *slash = e->folder ? "/" : "";
+	g_string_append_printf(out, "<li><a href=\"./%s%s\">%s%s</a>", href, slash, text, slash);
+	if (!e->folder)
+		g_string_append_printf(out, " %" G_GUINT64_FORMAT, e->size);
+	g_string_append(out, "</li>\n");
+}
+
+static bool look_at(DIR *dir, const struct dirent *d, Entry *ret)
+{
+	struct stat st;
+	if (*d->d_name == '.' || !g_utf8_validate(d->d_name, -1, NULL) ||
+	    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	*ret = (Entry){d->d_name, (guint64)st.st_size, S_ISDIR(st.st_mode)};
+	return ret->folder || S_ISREG(st.st_mode);
+}
+
+/* `out` NULL: as JSON. */
+static json_t *list(int fd, const char *url, GString *out)
 {
 	DIR *dir = fdopendir(fd);
-	const struct dirent *e;
+	const struct dirent *d;
 	json_t *all = json_array();
+	unsigned n = 0;
 	if (!dir)
 		close(fd);
-	while (dir && json_array_size(all) < MAX_LISTED && (e = readdir(dir))) {
-		struct stat st;
-		if (*e->d_name == '.' || !g_utf8_validate(e->d_name, -1, NULL) ||
-		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    !S_ISREG(st.st_mode))
+	while (dir && n < MAX_LISTED && (d = readdir(dir))) {
+		Entry e;
+		if (!look_at(dir, d, &e))
 			continue;
-		g_autofree char *name = g_uri_escape_string(e->d_name, NULL, FALSE);
-		g_autofree char *at = g_strconcat(url, "/", name, NULL);
-		json_array_append_new(all,
-				      json_pack("{s:o, s:I, s:s}", "name", kx_json_text(e->d_name),
-						"size", (json_int_t)st.st_size, "url", at));
+		if (out)
+			put_line(&e, out);
+		else
+			put_json(&e, url, all);
+		n++;
 	}
 	if (dir)
 		closedir(dir);
-	return http_reply_json(json_pack("{s:o}", "files", all));
+	return json_pack("{s:o}", "files", all);
 }
 
-HttpReply http_file(const char *folder, const char *path, const char *url)
+/* Where a report's link to a folder leads. */
+static HttpReply list_page(int fd, const char *path, const char *url)
+{
+	g_autofree char *title = g_markup_escape_text(path, -1);
+	GString *out = g_string_new("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\">");
+	g_string_append_printf(out, "<title>%s</title>\n<h1>%s</h1>\n<ul>\n", title, title);
+	if (strchr(path, '/'))
+		g_string_append(out, "<li><a href=\"../\">../</a></li>\n");
+	json_decref(list(fd, url, out));
+	g_string_append(out, "</ul>\n</html>\n");
+	return (HttpReply){.status = 200,
+			   .text = g_string_free(out, FALSE),
+			   .type = "text/html; charset=utf-8"};
+}
+
+HttpReply http_file(const char *folder, const char *path, const char *url, bool page)
 {
 	struct stat st;
 	int fd = open_beneath(folder, path);
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
-			return list(fd, url);
-		if (S_ISREG(st.st_mode)) {
+			return page ? list_page(fd, path, url)
+				    : http_reply_json(list(fd, url, NULL));
+		if (S_ISREG(st.st_mode) && !page) {
 			HttpReply r = {.status = 200,
 				       .fd = fd,
 				       .size = (guint64)st.st_size,

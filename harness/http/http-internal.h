@@ -27,6 +27,7 @@ typedef struct {
 	const char *policy; /* content security policy; NULL: nothing at all; static */
 	const char *allow;  /* methods; static */
 	char *location;
+	bool changes; /* the request was no GET or HEAD */
 } HttpReply;
 
 void http_reply_clear(HttpReply *r);
@@ -34,6 +35,8 @@ void http_reply_clear(HttpReply *r);
 HttpReply http_reply_error(unsigned status, const GError *error);
 HttpReply http_reply_refusal(unsigned status, KxErrorCode code, const char *text);
 HttpReply http_reply_json(json_t *json);
+/* What goes with every answer; `etag` NULL: nobody keeps it. */
+void http_add_headers(struct MHD_Response *response, const HttpReply *r, const char *etag);
 /* Sends it (and clears it), with ETag and ranges as the request asks. */
 enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned *ret_status);
 
@@ -96,8 +99,9 @@ bool http_admit(Exchange *x, const char *method, HttpReply *ret);
 
 HttpReply http_lab(Exchange *x);
 HttpReply http_results(Exchange *x);
-/* A file below `folder` (links are not followed), or a list of what is in it. */
-HttpReply http_file(const char *folder, const char *path, const char *url);
+/* A file below `folder` (links are not followed), or a list of what is in it: a page when `page`.
+ */
+HttpReply http_file(const char *folder, const char *path, const char *url, bool page);
 HttpReply http_metrics(Http *h);
 HttpReply http_belief(const HttpRoute *route, Store *s, const StoreCampaign *c);
 /* A file of the page; NULL: the page itself. */

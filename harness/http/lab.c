@@ -50,6 +50,10 @@ static HttpReply health(Http *h)
 	return r;
 }
 
+static const char description[] = {
+#include "openapi.yaml.inc"
+};
+
 HttpReply http_lab(Exchange *x)
 {
 	static const RequestKind kinds[HTTP_ROUTE_MAX] = {[HTTP_CAMPAIGN] = REQUEST_STATUS,
@@ -66,11 +70,17 @@ HttpReply http_lab(Exchange *x)
 		return list(x);
 	case HTTP_JOURNAL:
 		return journal(x);
+	case HTTP_DESCRIPTION:
+		return (HttpReply){
+			.status = 200, .text = g_strdup(description), .type = "application/yaml"};
 	case HTTP_PAGE:
 		return http_page(x->route.path);
 	case HTTP_TARGETS:
 		return http_reply_json(json_pack("{s:o}", "targets", daemon_targets(x->h->d)));
-	default:
-		return from_answer(daemon_answer(x->h->d, &x->who, &r));
+	default: {
+		HttpReply reply = from_answer(daemon_answer(x->h->d, &x->who, &r));
+		reply.changes = x->route.kind != HTTP_CAMPAIGN;
+		return reply;
+	}
 	}
 }

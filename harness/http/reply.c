@@ -5,6 +5,7 @@
 
 #include "daemon/request.h"
 #include "http/http-internal.h"
+#include "http/parse.h"
 
 void http_reply_clear(HttpReply *r)
 {
@@ -53,46 +54,6 @@ static const char *header(struct MHD_Connection *c, const char *name)
 	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
 }
 
-static bool has_etag(const char *list, const char *etag)
-{
-	g_auto(GStrv) tags = g_strsplit(list ? list : "", ",", 64);
-	for (char **t = tags; *t; t++) {
-		const char *tag = g_strstrip(*t);
-		if (g_str_equal(tag, "*") || g_str_equal(tag, etag) ||
-		    (g_str_has_prefix(tag, "W/") && g_str_equal(tag + 2, etag)))
-			return true;
-	}
-	return false;
-}
-
-/* One range of bytes, RFC 9110 section 14. 0: none that counts, 1: *from and *len, -1: outside. */
-static int parse_range(const char *text, guint64 size, guint64 *from, guint64 *len)
-{
-	if (!text || !g_str_has_prefix(text, "bytes="))
-		return 0;
-	g_auto(GStrv) ends = g_strsplit(text + strlen("bytes="), "-", -1);
-	guint64 a = 0, b = 0;
-	bool has_a, has_b;
-	if (g_strv_length(ends) != 2)
-		return 0;
-	has_a = g_ascii_string_to_unsigned(ends[0], 10, 0, G_MAXINT64, &a, NULL);
-	has_b = g_ascii_string_to_unsigned(ends[1], 10, 0, G_MAXINT64, &b, NULL);
-	if ((!has_a && *ends[0]) || (!has_b && *ends[1]) || (!has_a && !has_b) ||
-	    (has_a && has_b && b < a))
-		return 0;
-	if (!has_a) {
-		a = b < size ? size - b : 0;
-		*from = a;
-		*len = size - a;
-		return *len ? 1 : -1;
-	}
-	if (a >= size)
-		return -1;
-	*from = a;
-	*len = (has_b && b < size ? b + 1 : size) - a;
-	return 1;
-}
-
 static struct MHD_Response *empty(void)
 {
 	static char nothing[1];
@@ -103,17 +64,17 @@ static struct MHD_Response *file_response(HttpReply *r, struct MHD_Connection *c
 {
 	guint64 from = 0, len = r->size;
 	const char *when = header(c, "If-Range");
-	int ranged = !when || g_str_equal(when, etag)
-			     ? parse_range(header(c, "Range"), r->size, &from, &len)
-			     : 0;
+	HttpRange ranged = HTTP_RANGE_ALL;
+	if (!when || (etag && g_str_equal(when, etag)))
+		ranged = http_parse_range(header(c, "Range"), r->size, &from, &len);
 	g_autofree char *range = NULL;
 	struct MHD_Response *response;
-	if (ranged < 0) {
+	if (ranged == HTTP_RANGE_OUTSIDE) {
 		r->status = 416;
 		range = g_strdup_printf("bytes */%" G_GUINT64_FORMAT, r->size);
 		response = empty();
 	} else {
-		if (ranged) {
+		if (ranged == HTTP_RANGE_PART) {
 			r->status = 206;
 			range = g_strdup_printf("bytes %" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT
 						"/%" G_GUINT64_FORMAT,
@@ -130,7 +91,7 @@ static struct MHD_Response *file_response(HttpReply *r, struct MHD_Connection *c
 	return response;
 }
 
-static void add_headers(struct MHD_Response *response, const HttpReply *r, const char *etag)
+void http_add_headers(struct MHD_Response *response, const HttpReply *r, const char *etag)
 {
 	const struct {
 		const char *name, *value;
@@ -163,7 +124,9 @@ enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned
 		r->type = "application/json";
 		free(text);
 	}
-	if (r->fd > 0 && r->status == 200) {
+	if (r->changes) {
+		/* what was done once is not answered from a cache */
+	} else if (r->fd > 0 && r->status == 200) {
 		etag = g_strdup_printf("\"%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER
 				       "x-%" G_GINT64_MODIFIER "x\"",
 				       r->inode, r->size, (guint64)r->changed_ns);
@@ -173,7 +136,7 @@ enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned
 		etag = g_strdup_printf("\"%.32s\"", sum);
 	}
 	struct MHD_Response *response;
-	if (etag && has_etag(header(c, "If-None-Match"), etag)) {
+	if (etag && http_parse_has_etag(header(c, "If-None-Match"), etag)) {
 		r->status = 304;
 		response = empty();
 	} else if (r->fd > 0) {
@@ -188,7 +151,7 @@ enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned
 	enum MHD_Result ok = MHD_NO;
 	*ret_status = r->status;
 	if (response) {
-		add_headers(response, r, etag);
+		http_add_headers(response, r, etag);
 		ok = MHD_queue_response(c, r->status, response);
 		MHD_destroy_response(response);
 	}

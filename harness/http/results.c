@@ -149,18 +149,19 @@ static HttpReply trial(Exchange *x, Store *s, const StoreCampaign *c)
 	if (!path)
 		return http_reply_refusal(404, KX_ERROR_MISSING, "this trial has no files");
 	g_autofree char *url = g_strdup_printf("/api/v1/runs/%s/files/%s", c->slug, path);
-	return http_file(c->dir, path, url);
+	return http_file(c->dir, path, url, x->route.folder);
 }
 
 /* The report and the evidence; not the requests and logs of the jobs, which name machines. */
 static HttpReply file(Exchange *x, const StoreCampaign *c)
 {
 	const char *path = x->route.path;
-	if (!g_str_has_prefix(path, "trials/") && !g_strv_contains(reports, path))
+	bool trials_page = x->route.folder && g_str_equal(path, "trials");
+	if (!g_str_has_prefix(path, "trials/") && !g_strv_contains(reports, path) && !trials_page)
 		return http_reply_refusal(404, KX_ERROR_MISSING, "this run has no such file");
 	g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
 	g_autofree char *url = g_strdup_printf("/api/v1/runs/%s/files/%s", c->slug, escaped);
-	return http_file(c->dir, path, url);
+	return http_file(c->dir, path, url, x->route.folder);
 }
 
 HttpReply http_results(Exchange *x)

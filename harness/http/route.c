@@ -9,17 +9,12 @@
 #define DEFAULT_LIMIT 50
 #define MAX_LIMIT 200
 
-/* In a path: #id a number, #trial a number, $run a name, * all that follows. */
-static const struct {
-	const char *method, *path;
-	HttpRouteKind kind;
-	HttpRole role;
-	const char *query; /* keys that it takes */
-} routes[] = {
+static const HttpRow routes[] = {
 	{"GET", "", HTTP_PAGE, HTTP_NOBODY, ""},
 	{"GET", "page/*", HTTP_PAGE, HTTP_NOBODY, ""},
 	{"GET", "healthz", HTTP_HEALTH, HTTP_NOBODY, ""},
 	{"GET", "metrics", HTTP_METRICS, HTTP_READ, ""},
+	{"GET", "api/v1/openapi.yaml", HTTP_DESCRIPTION, HTTP_READ, ""},
 	{"GET", "api/v1/campaigns", HTTP_CAMPAIGNS, HTTP_READ, "state before limit"},
 	{"POST", "api/v1/campaigns", HTTP_SUBMIT, HTTP_OPERATE, ""},
 	{"GET", "api/v1/campaigns/#id", HTTP_CAMPAIGN, HTTP_READ, ""},
@@ -37,6 +32,12 @@ static const struct {
 	{"GET", "api/v1/runs/$run/trials/#trial/files", HTTP_TRIAL_FILES, HTTP_READ, ""},
 	{"GET", "api/v1/runs/$run/files/*", HTTP_FILE, HTTP_READ, ""},
 };
+
+const HttpRow *http_rows(guint *ret_count)
+{
+	*ret_count = G_N_ELEMENTS(routes);
+	return routes;
+}
 
 static bool refuse(unsigned *ret_status, unsigned status, GError **error, const char *text)
 {
@@ -173,6 +174,10 @@ bool http_route_parse(const char *method, const char *target, HttpRoute *ret, un
 	const char *query = strchr(target, '?');
 	g_autofree char *path =
 		query ? g_strndup(target + 1, (gsize)(query - target - 1)) : g_strdup(target + 1);
+	size_t len = strlen(path);
+	bool folder = len > 1 && path[len - 1] == '/';
+	if (folder)
+		path[len - 1] = '\0';
 	g_auto(GStrv) names = split(path);
 	if (!names)
 		return refuse(ret_status, 404, error, "there is nothing of this name");
@@ -180,8 +185,9 @@ bool http_route_parse(const char *method, const char *target, HttpRoute *ret, un
 		g_auto(HttpRoute) r = {.kind = routes[i].kind,
 				       .role = routes[i].role,
 				       .state = -1,
-				       .limit = DEFAULT_LIMIT};
-		if (!match(routes[i].path, names, &r))
+				       .limit = DEFAULT_LIMIT,
+				       .folder = folder};
+		if (!match(routes[i].path, names, &r) || (folder && r.kind != HTTP_FILE))
 			continue;
 		if (!is_method(routes[i].method, method)) {
 			bool gets = g_str_equal(routes[i].method, "GET");

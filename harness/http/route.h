@@ -10,6 +10,7 @@
 typedef enum {
 	HTTP_HEALTH,
 	HTTP_METRICS,
+	HTTP_DESCRIPTION,
 	HTTP_CAMPAIGNS,
 	HTTP_SUBMIT,
 	HTTP_CAMPAIGN,
@@ -36,12 +37,24 @@ typedef struct {
 	gint64 id;     /* of a campaign in the queue */
 	char *run;     /* letters, digits, ._- */
 	unsigned trial;
-	char *path; /* of a file, relative, of plain names without . and ..; NULL: / */
+	char *path;  /* of a file, relative, of plain names without . and ..; NULL: / */
+	bool folder; /* HTTP_FILE: the path ends in / */
 	/* the query */
 	int state;			/* SubmissionState; -1: any */
 	gint64 before, after, campaign; /* 0: not given */
 	unsigned limit;			/* 1…200; default 50 */
 } HttpRoute;
+
+/* A line of the table of routes. */
+typedef struct {
+	const char *method;
+	const char *path; /* #id and #trial: a number, $run: a name, *: all that follows */
+	HttpRouteKind kind;
+	HttpRole role;
+	const char *query; /* keys that it takes, by spaces */
+} HttpRow;
+/* Static storage. */
+const HttpRow *http_rows(guint *ret_count);
 
 /* False: *ret_status (400, 404, 405) and *error say why; *ret_allow is then the methods that the
  * path takes, for 405, else NULL (static). `target` as it came: still percent-coded. */

@@ -1,6 +1,6 @@
 # What `cmake --install` puts where Debian expects it. The programs are installed by their own folders.
 install(DIRECTORY configs kernels patches DESTINATION ${CMAKE_INSTALL_DATADIR}/kexsect)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.json"
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.json" PATTERN "*.yaml"
         PATTERN "man" EXCLUDE)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/man/kexsect.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Asks and attacks a real kexsectd over HTTP: test_http.py KEXSECTD ENGINE PACK"""
+"""Asks and attacks a real kexsectd over HTTP: test_http.py KEXSECTD ENGINE PACK ROUTES"""
 import http.client
 import json
 import os
@@ -16,107 +16,7 @@ import tempfile
 import time
 import unittest
 
-KEXSECTD, ENGINE, PACK = sys.argv[1:4]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def read(path):
-    with open(path, errors="replace") as f:
-        return f.read()
-
-
-class Lab:
-    def __init__(self, config="", address="127.0.0.1", tokens=("operate", "admin", "read")):
-        self.dir = tempfile.mkdtemp(prefix="kexsect-test-")
-        self.state = self.dir + "/state"
-        self.port = free_port()
-        self.config = self.dir + "/kexsectd.yaml"
-        with open(self.config, "w") as f:
-            f.write(f"listen: {address}:{self.port}\nlimits: {{disk_free_gib: 0}}\n{config}")
-        self.token = {r: self.new_token(r) for r in tokens}
-
-    def new_token(self, role):
-        return subprocess.check_output([KEXSECTD, "--state", self.state, "--new-token", role], text=True).strip()
-
-    def start(self):
-        self.log = open(self.dir + "/log", "wb")
-        self.daemon = subprocess.Popen([KEXSECTD, "--state", self.state, "--config", self.config, "--engine", ENGINE,
-                                        "--retry", "0.05", "--grace", "2"], stderr=self.log)
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
-            except OSError:
-                if self.daemon.poll() is not None:
-                    break
-                time.sleep(0.05)
-        raise AssertionError(read(self.dir + "/log"))
-
-    def end(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        status = self.daemon.wait(60)
-        self.log.close()
-        said = read(self.dir + "/log")
-        shutil.rmtree(self.dir)
-        assert status == 0, said
-        for t in self.token.values():
-            assert t not in said, "a token is in the log"
-
-    def ask(self, path, method="GET", role=None, body=None, headers=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        h = dict(headers or {})
-        if role:
-            h["Authorization"] = "Bearer " + self.token[role]
-        c.request(method, path, body, h)
-        r = c.getresponse()
-        data = r.read()
-        c.close()
-        return r, data
-
-    def json(self, path, **more):
-        r, data = self.ask(path, **more)
-        return r.status, json.loads(data)
-
-    def raw(self, data, patience=5):
-        with socket.create_connection(("127.0.0.1", self.port), patience) as s:
-            try:
-                s.sendall(data)
-                out = b""
-                while chunk := s.recv(65536):
-                    out += chunk
-            except OSError:
-                pass
-            return out
-
-    def campaign(self, name, script="trials=3 ms=5"):
-        folder = self.dir + "/configs/"
-        os.makedirs(folder + "campaigns", exist_ok=True)
-        os.makedirs(folder + "targets", exist_ok=True)
-        with open(folder + "targets/t1.yaml", "w") as f:
-            f.write("name: t1\ndriver: libvirt\n")
-        path = f"{folder}campaigns/{name}.yaml"
-        with open(path, "w") as f:
-            f.write(f"name: {name}\nbase: linux-6.1\noracle: vtd-window\nparameters: [nox2apic, maxcpus=1]\n"
-                    f"targets: [t1]\n# fake: {script}\n")
-        return json.loads(subprocess.check_output([PACK, path]))
-
-    def submit(self, name, script="trials=3 ms=5", role="operate"):
-        body = json.dumps({"snapshot": self.campaign(name, script)})
-        return self.json("/api/v1/campaigns", method="POST", role=role, body=body,
-                         headers={"Content-Type": "application/json"})
-
-    def wait(self, number, state):
-        for _ in range(600):
-            s, o = self.json(f"/api/v1/campaigns/{number}")
-            if o["campaign"]["state"] == state:
-                return o["campaign"]
-            time.sleep(0.05)
-        raise AssertionError(o)
+from lab import Lab, read
 
 
 class Loopback(unittest.TestCase):
@@ -149,19 +49,8 @@ class Loopback(unittest.TestCase):
 
     def files(self, run):
         lab = self.lab
-        folder = f"{lab.state}/results/campaigns/{run}"
-        os.makedirs(folder + "/trials/1")
         text = b"<script>alert(1)</script>\x1b[2J\n" + b"x" * 100000
-        for name in ("trials/1/console.log", "trials/1/x.html", "report.html", "jobs.log"):
-            with open(f"{folder}/{name}", "wb") as f:
-                f.write(text)
-        os.symlink("/etc/passwd", folder + "/trials/1/link.log")
-        os.symlink("/etc", folder + "/trials/etc")
-        os.mkfifo(folder + "/trials/1/fifo")
-        db = sqlite3.connect(f"{lab.state}/results/kexsect.db", timeout=30)
-        db.execute("UPDATE trial SET evidence = ? WHERE number = 1", (f"campaigns/{run}/trials/1",))
-        db.commit()
-        db.close()
+        lab.add_evidence(run, text)
         status, o = lab.json(f"/api/v1/runs/{run}/trials/1")
         self.assertEqual(status, 200)
         status, o = lab.json(o["trial"]["files"])
@@ -386,4 +275,4 @@ class Beyond(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=1)
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:], verbosity=1)
