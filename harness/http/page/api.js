@@ -112,7 +112,9 @@ export async function follow(signal, onOpen, onEvent) {
 	onOpen();
 	try {
 		for (;;) {
-			const {value, done} = await reader.read();
+			const {value, done} = await reader.read().catch((e) => {
+				throw e.name === 'AbortError' ? e : new ApiError(0, 'the connection has ended');
+			});
 			if (done)
 				return;
 			listen();

@@ -58,7 +58,7 @@ function candidatesTable(run, belief) {
 
 function beliefSection(belief) {
 	const now = belief.at(-1);
-	if (!now)
+	if (!now || !Array.isArray(now.ranking))
 		return null;
 	const rate = (r) => `${percent(r.mean)} (${percent(r.low)} to ${percent(r.high)})`;
 	return h('section', {'aria-labelledby': 'belief', 'data-key': 'belief'},
@@ -76,7 +76,7 @@ function trialRow(slug, candidates, t) {
 		h('td', {'data-label': 'Why'}, h('span', null, bdi(t.purpose, 40), ', ', bdi(t.mode, 40))),
 		h('td', {'data-label': 'Took'}, duration(t.seconds?.total)),
 		h('td', {'data-label': 'Ended'}, when(t.time_us)),
-		h('td', {'data-label': 'Evidence'}, t.files ? h('a', {href: at, 'aria-label': `Evidence of trial ${t.number}`}, 'files')
+		h('td', {'data-label': 'Evidence'}, t.files ? h('a', {href: at, 'aria-label': `Evidence files of trial ${t.number}`}, 'files')
 			: h('span', {class: 'quiet'}, 'none')));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How the probabilities of the leading hypotheses moved from trial to trial.
-import {bdi, h} from './dom.js';
+import {bdi, h, plain} from './dom.js';
 import {percent} from './words.js';
 
 const W = 640, H = 160, MOST = 5;
@@ -10,8 +10,8 @@ export function nameOf(x) {
 		return 'none of them';
 	if (x.kind === 'empty')
 		return 'the base does not do it';
-	const members = (x.members ?? []).map(String);
-	return members.length ? members.join(x.kind === 'either' ? ' or ' : ' + ') : x.kind;
+	const members = (Array.isArray(x.members) ? x.members : []).map(plain);
+	return members.length ? members.join(x.kind === 'either' ? ' or ' : ' + ') : plain(x.kind);
 }
 
 // Those that lead at the end, each with its probability after each trial (0 where it was not among
@@ -27,7 +27,8 @@ function series(belief) {
 }
 
 export function beliefChart(belief) {
-	if (belief.length < 2 || !belief.at(-1).ranking?.length)
+	belief = belief.filter((b) => Array.isArray(b.ranking));
+	if (belief.length < 2 || !belief.at(-1).ranking.length)
 		return null;
 	const all = series(belief), first = belief[0].trial, last = belief.at(-1).trial;
 	const x = (t) => (W * (t - first) / Math.max(1, last - first)).toFixed(1);

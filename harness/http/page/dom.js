@@ -19,14 +19,20 @@ function seen(c) {
 		: n === 0x7f ? '␡' : `⟨U+${n.toString(16).toUpperCase().padStart(4, '0')}⟩`;
 }
 
+// Whatever it is, as text.
+export function plain(value) {
+	return typeof value === 'string' ? value : value === null || value === undefined ? ''
+		: typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 // The text as it can be shown: nothing in it is invisible or changes the direction of what follows.
 export function clean(text) {
-	return String(text ?? '').replace(UNSEEN, seen);
+	return plain(text).replace(UNSEEN, seen);
 }
 
 // The same, cut where it gets too long for its place.
 export function short(text, most = 400) {
-	const s = String(text ?? '');
+	const s = plain(text);
 	return clean(s.length > most ? `${s.slice(0, most)} … (${s.length} characters)` : s);
 }
 

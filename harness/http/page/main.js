@@ -51,8 +51,15 @@ function choose() {
 function render() {
 	due = null;
 	const want = document.createDocumentFragment();
-	want.append(...[trouble ? h('p', {class: 'note bad', 'data-key': 'refused', role: 'alert'}, trouble) : null,
-		...view.render(ui)].flat(9).filter(Boolean));
+	let parts;
+	try {
+		parts = view.render(ui);
+	} catch (e) { // what the API says is not what was expected: say so, and stay usable
+		console.error(e);
+		parts = [h('h1', {'data-key': 'h1'}, 'This cannot be shown'), h('p', null, e.message)];
+	}
+	want.append(...[trouble ? h('p', {class: 'note bad', 'data-key': 'refused', role: 'alert'}, trouble) : null, parts]
+		.flat(9).filter(Boolean));
 	morphChildren($('main'), want);
 	document.title = `${clean(view.title).slice(0, 100)} – kexsect`;
 	$('main').setAttribute('aria-busy', 'false');
@@ -76,7 +83,7 @@ async function attempt(what) {
 		if (at !== view || e.name === 'AbortError')
 			return;
 		if (e.status === 401)
-			askToken(e.message);
+			wantToken(e.message);
 		trouble = e.status === 403 ? `Not allowed: ${e.message}` : e.message;
 	}
 	if (at === view)
@@ -133,6 +140,10 @@ function askToken(why) {
 	if (!$('ask').open)
 		$('ask').showModal();
 	$('ask-token').focus();
+}
+
+function wantToken(why) {
+	askToken(token.get() ? why : `This daemon wants a token for reading: ${why}`);
 }
 
 function useToken(text) {
@@ -219,7 +230,7 @@ lab.addEventListener('change', () => {
 lab.addEventListener('connection', () => {
 	showState();
 	if (lab.connection === 'locked')
-		askToken(token.get() ? lab.why : `This daemon wants a token for reading: ${lab.why}`);
+		wantToken(lab.why);
 	else if (lab.connection === 'lost')
 		say('The connection to the daemon is lost');
 	else if (lab.connection === 'live' && lab.loaded)
@@ -232,12 +243,12 @@ lab.addEventListener('refused', (e) => {
 lab.addEventListener('event', ({detail}) => {
 	view?.on?.(detail);
 	if (detail.event.event === 'verdict')
-		say(`Campaign ${detail.submission} has a verdict: ${detail.event.sentence || detail.event.reason || ''}`);
+		say(`Campaign ${detail.submission} has a verdict: ${clean(detail.event.sentence || detail.event.reason)}`);
 	renderSoon();
 });
 lab.addEventListener('note', ({detail}) => {
 	if (['quarantine', 'released', 'unhealthy', 'stall', 'disk', 'disk-back', 'failed'].includes(detail.kind))
-		say(`${detail.kind}: ${detail.text}`);
+		say(`${detail.kind}: ${clean(detail.text)}`);
 });
 addEventListener('hashchange', () => go());
 

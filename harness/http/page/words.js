@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Times, amounts and outcomes for people.
-import {bdi, clean, h} from './dom.js';
+import {bdi, h, plain} from './dom.js';
 
 const OUTCOMES = {
 	fault: ['F', 'fault'], clean: ['c', 'clean'], hang: ['H', 'hang'], panic: ['P', 'panic'],
@@ -15,17 +15,18 @@ const STATES = {
 
 // The letter of an outcome, in a shape of its own; the word beside it unless `alone`.
 export function outcome(name, alone = false) {
-	const [letter, word] = OUTCOMES[name] ?? ['?', name];
-	const known = name in OUTCOMES ? name : 'unknown';
+	const own = Object.hasOwn(OUTCOMES, name);
+	const [letter, word] = own ? OUTCOMES[name] : ['?', name];
+	const known = own ? name : 'unknown';
 	const mark = h('span', {class: `t t-${known}`, 'aria-hidden': 'true'}, letter);
 	return alone ? h('span', {title: word}, mark, h('span', {class: 'out-of-sight'}, word))
 		: h('span', {class: 'outcome'}, mark, ' ', bdi(word, 40));
 }
 
 export function state(name) {
-	const known = name in STATES ? name : 'unknown';
+	const known = Object.hasOwn(STATES, name) ? name : 'unknown';
 	return h('span', {class: `state s-${known}`},
-		h('span', {'aria-hidden': 'true'}, STATES[name] ?? '?'), ' ', bdi(name, 40));
+		h('span', {'aria-hidden': 'true'}, STATES[known] ?? '?'), ' ', bdi(name, 40));
 }
 
 const clock = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit', hourCycle: 'h23'});
@@ -113,29 +114,30 @@ export function outcomes(counts) {
 		h('span', {class: 'legend'}, some.map((o) => h('span', null, outcome(o), ` ${counts[o]} `)))];
 }
 
-// What an event says, in a line.
-export function eventText(e) {
-	const names = (v) => (Array.isArray(v) ? v.map((x) => clean(x)).join(' + ') : '') || 'base';
+// What an event says, in a line. Its values are the engine's, and may be anything.
+export function eventText(event) {
+	const e = Object.fromEntries(Object.entries(event).map(([k, v]) => [k, Array.isArray(v) ? v.map(plain).join(' + ') : plain(v)]));
+	const after = (sign, what) => (what ? `${sign}${what}` : '');
 	switch (e.event) {
 	case 'state':
-		return `${e.state}${e.target ? ` on ${e.target}` : ''}${e.reason ? `: ${e.reason}` : ''}`;
+		return e.state + after(' on ', e.target) + after(': ', e.reason);
 	case 'campaign':
-		return `run ${e.run}`;
+		return `run ${e.run ?? ''}`;
 	case 'experiment':
-		return `tries ${e.name} (${e.purpose}, ${e.mode}): ${e.reason ?? ''}`;
+		return `tries ${e.name ?? ''} (${e.purpose ?? ''}, ${e.mode ?? ''})${after(': ', e.reason)}`;
 	case 'build':
-		return `${e.cached ? 'kernel from the cache' : 'kernel built'}: ${e.name ?? names(e.variant)}, ` +
-			`${e.status}${e.reason ? `, ${e.reason}` : ''} (${duration(e.seconds)})`;
+		return `${event.cached === true ? 'kernel from the cache' : 'kernel built'}: ${e.name || e.variant || 'base'}, ` +
+			`${e.status ?? ''}${after(', ', e.reason)} (${duration(event.seconds)})`;
 	case 'trial':
-		return `trial ${e.trial}: ${e.outcome}, ${e.name ?? names(e.variant)}` +
-			`${e.reason ? ` – ${e.reason}` : ''}${e.seconds ? ` (${duration(e.seconds)})` : ''}`;
+		return `trial ${e.trial ?? ''}: ${e.outcome ?? ''}, ${e.name || e.variant || 'base'}${after(' – ', e.reason)}` +
+			(event.seconds > 0 ? ` (${duration(event.seconds)})` : '');
 	case 'leader':
-		return `now leading: ${e.name} (${percent(e.probability)})`;
+		return `now leading: ${e.name ?? ''} (${percent(event.probability)})`;
 	case 'note':
-		return e.text;
+		return e.text ?? '';
 	case 'verdict':
-		return `verdict: ${e.sentence || e.reason || e.kind}`;
+		return `verdict: ${e.sentence || e.reason || e.kind || ''}`;
 	default:
-		return JSON.stringify(e);
+		return plain(event);
 	}
 }

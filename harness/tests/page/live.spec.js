@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import {Lab} from './lab.js';
+import {expect, test} from './watch.js';
+
+let lab;
+test.beforeAll(async () => {
+	lab = await (await Lab.make()).start();
+});
+test.afterAll(() => lab.end());
+
+test('nothing is there yet, and then it is', async ({page}) => {
+	await page.goto(lab.url);
+	await expect(page.getByRole('heading', {name: 'Nothing has been submitted yet'})).toBeVisible();
+	await expect(page.locator('#state')).toHaveText(/live/);
+	await lab.submit('first', {play: 'trials=40 ms=100', title: 'The first', question: 'Which one is it?', say: [
+		{event: 'leader', trial: 1, name: 'split-enable', kind: 'set', members: ['split-enable'], probability: 0.64},
+		{event: 'experiment', name: 'split-enable + b', purpose: 'search', mode: 'kexec', boots: 3, reason: 'gives 0.61 bits', seconds_left: 4200}]});
+	const card = page.getByRole('article', {name: 'The first'});
+	await expect(card).toContainText('running');
+	await expect(card).toContainText('Which one is it?');
+	await expect(card).toContainText('split-enable 64 %');
+	await expect(card).toContainText('gives 0.61 bits');
+	await expect(card).toContainText('about 1 h 10 min left');
+	await expect(card).toContainText(/fault ([5-9]|[1-3]\d)\b/);
+	await expect(page.getByRole('row', {name: /^t1/})).toContainText('1 first');
+	const over = page.getByRole('region', {name: 'Over'});
+	await expect(over).toContainText('it cures the fault 99.5 %');
+	await expect(over).toContainText('40 trials');
+	await expect(card).toHaveCount(0);
+	await expect(page.locator('#said')).toContainText('has a verdict');
+});
+
+test('what waits says why, by urgency', async ({page}) => {
+	const a = await lab.submit('long', {play: 'trials=900 ms=50'});
+	await lab.wait(a.id, 'running');
+	await page.goto(lab.url);
+	await lab.submit('patient');
+	await lab.submit('urgent', {priority: 9});
+	const rows = page.getByRole('region', {name: 'Waiting'}).locator('tbody tr');
+	await expect(rows).toHaveCount(2);
+	await expect(rows.nth(0)).toContainText('urgent');
+	await expect(rows.nth(0)).toContainText('priority 9');
+	await expect(rows.nth(1)).toContainText('waits for');
+	await lab.ask(`/api/v1/campaigns/${a.id}/cancel`, {method: 'POST'});
+	await expect(page.getByRole('region', {name: 'Over'})).toContainText('urgent');
+	await expect(page.getByRole('region', {name: 'Over'})).toContainText('cancelled');
+});
+
+test('each trial is counted once, whatever comes twice', async ({page}) => {
+	const c = await lab.submit('counted', {play: 'trials=60 ms=30'});
+	await page.goto(`${lab.url}/#/campaign/${c.id}`);
+	for (let i = 0; i < 4; i++) {
+		await page.waitForTimeout(400);
+		await page.reload();
+	}
+	await expect(page.locator('.kicker')).toContainText('done');
+	await expect(page.getByText('fault 60')).toBeVisible();
+	await expect(page.getByText('1 to 50 of 60').or(page.getByText('11 to 60 of 60'))).toBeVisible();
+});
+
+test('the daemon is killed, and the page goes on with the next one', async ({page}) => {
+	page.expected = [/ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK)/];
+	const c = await lab.submit('survivor', {play: 'trials=300 ms=40', title: 'It survives'});
+	await lab.wait(c.id, 'running');
+	await page.goto(lab.url);
+	const card = page.getByRole('article', {name: 'It survives'});
+	await expect(card).toContainText('fault');
+	await lab.kill();
+	await expect(page.locator('#state')).toContainText('lost');
+	await lab.start();
+	await expect(page.locator('#state')).toContainText('live', {timeout: 40000});
+	await expect(card).toContainText('running', {timeout: 20000});
+	const now = async () => Number(/fault (\d+)/.exec(await card.textContent())?.[1] ?? 0);
+	const before = await now();
+	await expect.poll(now).toBeGreaterThan(before);
+	await lab.ask(`/api/v1/campaigns/${c.id}/cancel`, {method: 'POST'});
+	await expect(card).toHaveCount(0);
+});
+
+test('nobody looks: nothing is asked', async ({page}) => {
+	await page.goto(lab.url);
+	await expect(page.locator('#state')).toContainText('live');
+	const asked = [];
+	page.on('request', (r) => asked.push(r.url()));
+	await page.waitForTimeout(3000);
+	expect(asked, 'live, and nothing happens').toEqual([]);
+	await page.evaluate(() => {
+		Object.defineProperty(document, 'hidden', {get: () => true, configurable: true});
+		document.dispatchEvent(new Event('visibilitychange'));
+	});
+	await expect(page.locator('#state')).toContainText('asleep');
+	await expect.poll(async () => (await lab.metrics()).kexsect_http_streams).toBe(0);
+	expect(asked).toEqual([]);
+	await page.evaluate(() => {
+		delete document.hidden;
+		document.dispatchEvent(new Event('visibilitychange'));
+	});
+	await expect(page.locator('#state')).toContainText('live');
+	expect(asked.length).toBeGreaterThan(2);
+});
+
+test('a campaign, its belief, trials, faults and files', async ({page}) => {
+	const c = await lab.submit('deep', {play: 'trials=60 ms=1', title: 'Deep'});
+	const {run} = await lab.wait(c.id, 'done');
+	lab.evidence(run, 60, {
+		'console.log': 'x'.repeat(300 << 10) + '\n[    1.0] DMAR: [DMA Read] fault\nthe last line\n',
+		'faults.jsonl': JSON.stringify({kind: 'fault', device: '0000:00:02.0', access: 'read', address: '0x1ffde000',
+			reason: 'Present bit is clear', time: 778684, in_window: true}) + '\n{"cut',
+	});
+	const marginals = '[0.9, 0.1]', ranking = (p) => JSON.stringify([{kind: 'set', members: ['nox2apic'], probability: p},
+		{kind: 'none', members: [], probability: 1 - p}]);
+	lab.sql('store', `INSERT INTO candidate SELECT id, 0, 'parameter', 'nox2apic', 'Without x2apic', 'nox2apic', '', 0 FROM campaign WHERE slug='${run}';
+		INSERT INTO candidate SELECT id, 1, 'parameter', 'maxcpus=1', '', 'maxcpus=1', '', 0 FROM campaign WHERE slug='${run}';
+		UPDATE trial SET mask = 3 WHERE number = 60;
+		INSERT INTO posterior SELECT id, 'set', 1, number / 61.0, .9, .8, .95, .01, 0, .02, '${ranking(0.2)}', '${marginals}' FROM trial WHERE number < 60;
+		INSERT INTO posterior SELECT id, 'set', 1, .97, .9, .8, .95, .01, 0, .02, '${ranking(0.97)}', '${marginals}' FROM trial WHERE number = 60;`);
+	await page.goto(`${lab.url}/#/campaign/${c.id}`);
+	await expect(page.getByRole('img', {name: /nox2apic 97 %/})).toBeVisible();
+	await expect(page.getByRole('row', {name: /nox2apic.*Without x2apic/})).toContainText('90 %');
+	await expect(page.getByRole('row', {name: /^Trial 60/})).toContainText('nox2apic + maxcpus=1');
+	await expect(page.getByText('11 to 60 of 60')).toBeVisible();
+	await page.getByRole('button', {name: 'Oldest'}).click();
+	await expect(page.getByText('1 to 50 of 60')).toBeVisible();
+	await page.getByRole('button', {name: 'Newest'}).click();
+	await page.getByRole('link', {name: 'Evidence files of trial 60'}).click();
+	await expect(page.getByRole('row', {name: /0000:00:02.0/})).toContainText('0.778684 s');
+	await page.getByRole('link', {name: 'console.log', exact: true}).click();
+	await expect(page.getByText('0 B to 128 KiB of 300 KiB')).toBeVisible();
+	await page.getByRole('button', {name: 'End'}).click();
+	await expect(page.locator('.l.f')).toHaveText(/DMAR: \[DMA Read\] fault/);
+	await expect(page.getByText('the last line')).toBeVisible();
+	await page.getByRole('button', {name: 'Start'}).click();
+	await expect(page.getByText('0 B to 128 KiB')).toBeVisible();
+	await page.goBack();
+	await page.getByRole('link', {name: run}).click();
+	await expect(page.getByRole('heading', {level: 1})).toBeVisible();
+	await page.getByRole('link', {name: 'Results'}).click();
+	await expect(page.getByRole('link', {name: run})).toBeVisible();
+	await page.goto(`${lab.url}/#/nowhere`);
+	await expect(page.getByRole('heading', {name: 'There is nothing here'})).toBeVisible();
+});
+
+test('what is not there is said', async ({page}) => {
+	page.expected = [/status of 404/];
+	await page.goto(`${lab.url}/#/campaign/99999`);
+	await expect(page.locator('main').getByRole('alert')).toContainText('there is no submission 99999');
+	await page.goto(`${lab.url}/#/run/never-1`);
+	await expect(page.locator('main').getByRole('alert')).toContainText('there is no such run');
+});
