@@ -104,7 +104,8 @@ static gboolean on_tick(gpointer data)
 		if (slow || is_gone(p, now)) {
 			shutdown(p->fd, SHUT_RDWR);
 			h->dropped += slow;
-			p->since_s = now;
+			if (p->phase != PEER_STREAMS) /* its next sign of life ends it */
+				p->since_s = now;
 		}
 	}
 	for (const GList *at = h->exchanges; at; at = at->next) {
