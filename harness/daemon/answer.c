@@ -263,6 +263,34 @@ static json_t *change_target(Daemon *d, const DaemonPeer *peer, const Request *r
 	return answer;
 }
 
+/* ---- notifications ---- */
+
+static json_t *notices(Daemon *d, unsigned limit, GError **error)
+{
+	json_t *list = notify_list(d, limit, error);
+	if (!list)
+		return NULL;
+	json_t *answer = request_answer();
+	json_object_update_new(answer, list);
+	return answer;
+}
+
+static json_t *test_receiver(Daemon *d, const DaemonPeer *peer, const char *receiver,
+			     GError **error)
+{
+	if (peer->uid != 0 && peer->uid != geteuid()) {
+		g_set_error(error, KX_ERROR, KX_ERROR_REFUSED,
+			    "a receiver is tested by root and by the daemon's own user");
+		return NULL;
+	}
+	gint64 id = notify_test(d, receiver, error);
+	if (!id)
+		return NULL;
+	json_t *answer = request_answer();
+	json_object_set_new(answer, "notice", json_integer(id));
+	return answer;
+}
+
 json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 {
 	g_autoptr(GError) error = NULL;
@@ -290,6 +318,12 @@ json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 	case REQUEST_QUARANTINE:
 	case REQUEST_CHECK:
 		answer = change_target(d, peer, r, &error);
+		break;
+	case REQUEST_NOTICES:
+		answer = notices(d, r->limit, &error);
+		break;
+	case REQUEST_NOTIFY_TEST:
+		answer = test_receiver(d, peer, r->receiver, &error);
 		break;
 	case REQUEST_PAUSE:
 	case REQUEST_RESUME:

@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
+#include "daemon/notify.h"
 #include "daemon/plan.h"
 
 typedef struct Server Server;
@@ -14,6 +15,7 @@ struct Daemon {
 	DaemonConfig *config;
 	Queue *queue;
 	Health *health;
+	Notify *notify;
 	GMainLoop *loop;
 	GTimeZone *zone;
 	int lock;

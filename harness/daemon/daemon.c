@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "daemon/daemon-internal.h"
 #include "daemon/retention.h"
+#include "daemon/stall.h"
 
 #define TICK_S 5
 #define SOON_MS 500
@@ -278,7 +279,8 @@ static gboolean on_plan(gpointer data)
 	drop_over(d);
 	plan(d);
 	tell_status(d);
-	if (d->stopping && !count_running(d) && !d->left && !d->accepting && !health_is_busy(d))
+	if (d->stopping && !count_running(d) && !d->left && !d->accepting && !health_is_busy(d) &&
+	    !notify_is_busy(d))
 		g_main_loop_quit(d->loop);
 	return G_SOURCE_REMOVE;
 }
@@ -322,6 +324,7 @@ static gboolean on_tick(gpointer data)
 	watch_disks(d);
 	save_again(d);
 	retention_tick(d);
+	stall_tick(d);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -350,6 +353,7 @@ static gboolean on_stop(gpointer data)
 	systemd_notify("STOPPING=1");
 	accept_clear(d);
 	health_stop(d);
+	notify_stop(d);
 	queue_note(d->queue, (QueueNote){"stopping", ""}, NULL);
 	daemon_replan(d);
 	return G_SOURCE_CONTINUE;
@@ -370,6 +374,7 @@ static gboolean on_reload(gpointer data)
 		d->zone = g_time_zone_new_local();
 		g_message("the configuration was read again");
 		watch_disks(d);
+		notify_configure(d);
 		daemon_replan(d);
 	} else {
 		g_warning("the old configuration stays: %s", error->message);
@@ -416,7 +421,7 @@ static bool load(Daemon *d, GError **error)
 		if (s->state == SUBMISSION_RUNNING)
 			left_add(d, s->target, s->slot, s);
 	}
-	return recent && health_load(d, error) &&
+	return recent && health_load(d, error) && notify_start(d, error) &&
 	       queue_note(d->queue, (QueueNote){"started", ""}, error);
 }
 
@@ -469,6 +474,7 @@ static void clear(Daemon *d)
 	g_clear_handle_id(&d->watchdog_source, g_source_remove);
 	left_clear(d);
 	health_clear(d);
+	notify_clear(d);
 	g_ptr_array_unref(d->active);
 	g_hash_table_unref(d->served);
 	queue_close(d->queue);

@@ -6,6 +6,7 @@
 
 struct Queue {
 	Sql *sql;
+	guint64 notes; /* lines of the journal since it was opened */
 };
 
 /* A line of the journal, inside of the caller's transaction; kind NULL: none. */

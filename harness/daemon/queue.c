@@ -57,6 +57,25 @@ static const char *const steps[] = {
 	"  submission INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"ALTER TABLE submission ADD COLUMN preflight TEXT NOT NULL DEFAULT 'null'"
 	"  CHECK (json_valid(preflight))",
+	/* what receivers are told, and how far they read the journal (notice.h) */
+	"CREATE TABLE receiver ("
+	"  name TEXT PRIMARY KEY,"
+	"  journal INTEGER NOT NULL,"
+	"  summary_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE notice ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  uuid TEXT NOT NULL UNIQUE,"
+	"  receiver TEXT NOT NULL,"
+	"  type TEXT NOT NULL,"
+	"  content TEXT NOT NULL CHECK (json_valid(content)),"
+	"  state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'given-up')),"
+	"  attempts INTEGER NOT NULL,"
+	"  created_us INTEGER NOT NULL,"
+	"  next_us INTEGER NOT NULL,"
+	"  done_us INTEGER NOT NULL,"
+	"  detail TEXT NOT NULL) STRICT;"
+	"CREATE INDEX notice_by_state ON notice (receiver, state, id);"
+	"CREATE INDEX notice_open ON notice (state) WHERE state != 'sent'",
 };
 
 #define APPLICATION 0x6b78716e /* "kxqn" */
@@ -168,6 +187,7 @@ bool queue_backup(const char *state, const char *file, GError **error)
 
 bool queue_add_note(Queue *q, gint64 submission, QueueNote note, GError **error)
 {
+	q->notes += note.kind != NULL;
 	return !note.kind || sql_exec(q->sql, error,
 				      "INSERT INTO journal (time_us, submission, kind, text) "
 				      "VALUES (?, ?, ?, ?)",
@@ -378,6 +398,11 @@ static gpointer read_id(SqlRow *row)
 {
 	gint64 id = sql_int(row, 0);
 	return g_memdup2(&id, sizeof(id));
+}
+
+guint64 queue_notes(const Queue *q)
+{
+	return q->notes;
 }
 
 gint64 queue_journal_last(Queue *q, GError **error)

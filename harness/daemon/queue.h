@@ -72,6 +72,7 @@ typedef struct {
 	bool unsaved;		  /* the last change could not be written yet */
 	const char *unsaved_kind; /* its kind for the journal; static */
 	char *wait_reason;	  /* why it does not run now; NULL: it does, or is over */
+	gint64 worked_us; /* when a trial or a build ended; 0: not since the daemon began */
 	bool held;		  /* it waits for something other than its turn */
 } Submission;
 
@@ -114,5 +115,7 @@ GHashTable *queue_folders(Queue *q, GError **error);
 /* [{"id", "time_us", "submission" (0: the daemon), "kind", "text"}, …] with ids above `after`,
  * oldest first, at most `limit`. */
 json_t *queue_journal(Queue *q, gint64 after, unsigned limit, GError **error);
+/* How many lines were added since it was opened: something is new when that changes. */
+guint64 queue_notes(const Queue *q);
 /* The id of its newest line; 0: none, or *error. */
 gint64 queue_journal_last(Queue *q, GError **error);

@@ -26,6 +26,8 @@ static const struct {
 	{"release", REQUEST_RELEASE, "target"},
 	{"quarantine", REQUEST_QUARANTINE, "target reason"},
 	{"check", REQUEST_CHECK, "target"},
+	{"notices", REQUEST_NOTICES, "limit"},
+	{"notify-test", REQUEST_NOTIFY_TEST, "receiver"},
 };
 
 /* A stranger's text, fit to be shown. */
@@ -158,6 +160,15 @@ static bool take_target(const json_t *o, Request *r, GError **error)
 	return r->target != NULL;
 }
 
+static bool take_receiver(const json_t *o, Request *r, GError **error)
+{
+	if (!take_text(o, "receiver", 64, &r->receiver, error))
+		return false;
+	if (!r->receiver)
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "the key receiver is missing");
+	return r->receiver != NULL;
+}
+
 static bool has_id(const Request *r, GError **error)
 {
 	if (r->id > 0)
@@ -211,9 +222,12 @@ static bool take(json_t *o, Request *r, GError **error)
 	case REQUEST_QUARANTINE:
 	case REQUEST_CHECK:
 		return take_target(o, r, error);
+	case REQUEST_NOTIFY_TEST:
+		return take_receiver(o, r, error);
 	case REQUEST_SUBMIT:
 		return take_submission(o, r, error);
 	case REQUEST_LIST:
+	case REQUEST_NOTICES:
 	case REQUEST_JOURNAL:
 		return take_list(o, r, error);
 	default:
@@ -247,6 +261,7 @@ void request_clear(Request *r)
 	json_decref(r->snapshot);
 	g_free(r->window);
 	g_free(r->target);
+	g_free(r->receiver);
 	g_free(r->reason);
 	*r = (Request){0};
 }

@@ -10,6 +10,8 @@
  *   {"v": 1, "do": "journal", "after": 120, "limit": 100}
  *   {"v": 1, "do": "targets"}
  *   {"v": 1, "do": "release", "target": "vm-vtd"}      also: check; quarantine, with "reason"
+ *   {"v": 1, "do": "notices", "limit": 20}           the outbox, newest first
+ *   {"v": 1, "do": "notify-test", "receiver": "team"}
  *   {"v": 1, "do": "ping"}
  *
  * An unknown key is an error. The answer is one object: {"v": 1, "ok": true, …} or
@@ -39,6 +41,8 @@ typedef enum {
 	REQUEST_RELEASE,
 	REQUEST_QUARANTINE,
 	REQUEST_CHECK,
+	REQUEST_NOTICES,
+	REQUEST_NOTIFY_TEST,
 } RequestKind;
 
 typedef struct {
@@ -53,6 +57,7 @@ typedef struct {
 	bool again;
 	/* release, quarantine, check */
 	char *target;
+	char *receiver; /* notify-test */
 	char *reason; /* NULL: none */
 	/* list, journal */
 	int state; /* SubmissionState, -1: any */

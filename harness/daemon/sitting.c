@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "daemon/daemon-internal.h"
 #include "daemon/snapshot.h"
+#include "daemon/stall.h"
 #include "store/store.h"
 
 #define KEEP_EVENTS 100
@@ -83,6 +84,7 @@ static void on_line(const char *line, gpointer user)
 	}
 	t->target_failed |= g_str_equal(kind, "target");
 	health_event(t->d, t->s, event);
+	stall_event(t->d, t->s, event);
 	progress_take(t->s->progress, event);
 	if (g_get_monotonic_time() - t->saved_us > SAVE_PROGRESS_S * G_USEC_PER_SEC) {
 		t->saved_us = g_get_monotonic_time();
