@@ -213,7 +213,7 @@ static int run(int argc, char **argv)
 	o.user = &o;
 	status = engine_run(c, &o, &error);
 	if (error)
-		return cmd_fail(error);
+		cmd_fail(error);
 	return status;
 }
 

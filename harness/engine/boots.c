@@ -111,13 +111,18 @@ bool engine_start_boots(Engine *e, GError **error)
 static void tell_trial(Engine *e, const StoreTrial *t)
 {
 	g_autofree char *name = engine_set_name(e, t->mask);
-	engine_emit(e, json_pack("{s:s, s:i, s:o, s:o, s:s, s:b, s:s, s:s, s:o, s:f, s:o, s:O?}",
-				 "event", "trial", "trial", (int)t->number, "name",
-				 kx_json_text(name), "variant", engine_names_of(e, t->mask), "mode",
-				 t->mode, "clean", (int)t->clean, "purpose", t->purpose, "outcome",
-				 t->outcome, "reason", kx_json_text(t->reason), "seconds",
-				 kx_json_num(t->seconds, "total", 0), "evidence",
-				 kx_json_text(t->evidence), "measures", t->measures));
+	json_t *o =
+		json_pack("{s:s, s:i, s:o, s:o, s:s, s:b, s:s, s:s, s:o, s:f, s:o, s:O?}", "event",
+			  "trial", "trial", (int)t->number, "name", kx_json_text(name), "variant",
+			  engine_names_of(e, t->mask), "mode", t->mode, "clean", (int)t->clean,
+			  "purpose", t->purpose, "outcome", t->outcome, "reason",
+			  kx_json_text(t->reason), "seconds", kx_json_num(t->seconds, "total", 0),
+			  "evidence", kx_json_text(t->evidence), "measures", t->measures);
+	json_object_set_new(o, "target", kx_json_text(t->target));
+	if (engine_outcome(t->outcome) == ENGINE_INFRA)
+		json_object_set_new(o, "cause",
+				    json_string(e->job.cause ? e->job.cause : "harness"));
+	engine_emit(e, o);
 }
 
 void engine_observe(Engine *e, const StoreTrial *t, int outcome)
@@ -218,6 +223,8 @@ static void take_trial_line(Engine *e, const json_t *line)
 	}
 	StoreTrial *t = read_trial(e, line);
 	int outcome = engine_outcome(t->outcome);
+	g_free(j->cause);
+	j->cause = g_strdup(kx_json_str(line, "cause"));
 	/* Cut off by us: remains are removed when the job has ended. */
 	if ((j->ending && outcome == ENGINE_INFRA) || e->error) {
 		store_trial_free(t);
@@ -256,8 +263,13 @@ void engine_boot_line(Engine *e, const json_t *line)
 		const char *reason = kx_json_str(line, "reason");
 		j->result_seen = true;
 		j->result_ok = g_strcmp0(kx_json_str(line, "status"), "ok") == 0;
+		j->target_lost = g_strcmp0(kx_json_str(line, "target"), "failed") == 0;
 		g_free(j->result_why);
 		j->result_why = g_strdup(reason);
+	} else if (g_str_equal(event, "recovery")) {
+		json_t *told = json_deep_copy(line);
+		json_object_set_new(told, "target", kx_json_text(j->target->name));
+		engine_emit(e, told);
 	}
 }
 
@@ -284,6 +296,7 @@ static void record_crash(Engine *e, const char *failure)
 	g_autoptr(GError) error = NULL;
 	StoreTrial *t = blank_trial(e, j->first + j->seen);
 	g_autofree char *path = evidence_of(e, t->number);
+	g_clear_pointer(&e->job.cause, g_free);
 	t->outcome = g_strdup("infra");
 	t->reason = g_strdup_printf("the boot job %s", failure);
 	t->evidence = g_strdup(g_file_test(path, G_FILE_TEST_EXISTS) ? path : "");
@@ -314,6 +327,10 @@ void engine_boot_ended(Engine *e, int status)
 	g_autofree char *failure = on_request ? NULL : engine_job_failure(j, status);
 	if (!failure && !j->seen)
 		failure = g_strdup("made no trial");
+	if (j->target_lost && !j->garbled_why) {
+		engine_lose_target(e, j->result_why ? j->result_why : "");
+		return;
+	}
 	if (j->infra_why) {
 		engine_infra(e, j->mask, j->clean, false, j->infra_why);
 		return;

@@ -34,6 +34,8 @@ typedef struct {
 	char *result_why;  /* its own reason */
 	char *garbled_why; /* it said something that it must not; NULL: it did not */
 	bool silent;	   /* it said nothing for too long */
+	char *cause;	   /* of its last trial, when that was infra; NULL: not the machine */
+	bool target_lost;  /* it could not bring its target back */
 	char *infra_why;   /* its last trial was infra, and is recorded; else NULL */
 	bool ending;	   /* we told it to end: what it says from now on is not evidence */
 	bool retired;	   /* the batch was ended early, which is no failure */
@@ -62,8 +64,8 @@ typedef struct Engine Engine;
 /* A way to show what happens. A new one is one file and one line in view.c. */
 typedef struct {
 	const char *name;
-	/* Something happened: an object with "event": campaign, build, trial, leader, note, verdict
-	 * (step with `verbose`). */
+	/* Something happened: an object with "event": campaign, build, trial, recovery, target,
+	 * leader, note, verdict (step with `verbose`). */
 	void (*event)(Engine *e, const json_t *event);
 	/* Some times a second; NULL: not a live view. */
 	void (*tick)(Engine *e);
@@ -150,6 +152,7 @@ struct Engine {
 	GMainLoop *loop;
 	guint step_source, cancel_source, heartbeat_source;
 	bool stopping; /* no new job */
+	bool target_lost;
 	bool finished; /* a verdict is in the store */
 	GError *error; /* why it stops */
 
@@ -211,6 +214,9 @@ void engine_fail(Engine *e, GError *error);
 void engine_schedule(Engine *e, double delay_s);
 /* Counts a failure of the lab for a variant and schedules the retry, gives the variant up for this
  * sitting, or stops. */
+/* The recovery ladder was climbed in vain: the run stops here, and nothing is held against the
+ * variant. Says why. */
+void engine_lose_target(Engine *e, const char *why);
 void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what);
 void engine_worked(Engine *e, SearchMask mask, bool clean, bool launcher);
 

@@ -291,7 +291,7 @@ static void close_sitting(Engine *e)
 {
 	StoreTimes times = engine_times(e);
 	g_autoptr(GError) error = NULL;
-	bool stopped = g_error_matches(e->error, KX_ERROR, KX_ERROR_CANCELLED);
+	bool stopped = e->target_lost || g_error_matches(e->error, KX_ERROR, KX_ERROR_CANCELLED);
 	if (store_set_times(e->store, e->sitting, &times, &error) && !e->finished)
 		store_set_state(e->store, e->run->id, stopped ? STORE_STOPPED : STORE_FAILED,
 				e->error ? e->error->message : "", &error);
@@ -332,7 +332,7 @@ static int work(Engine *e, GError **error)
 	close_sitting(e);
 	if (e->error && !e->finished) {
 		g_propagate_error(error, g_steal_pointer(&e->error));
-		return 1;
+		return e->target_lost ? ENGINE_TARGET_FAILED : 1;
 	}
 	return hand_over(e, error);
 }

@@ -82,12 +82,14 @@ typedef struct {
 	unsigned job_grace_s;	/* from SIGTERM to SIGKILL; default 30 */
 } EngineOptions;
 
+#define ENGINE_TARGET_FAILED 3 /* exit status */
 /* Runs, or goes on with, the campaign. Returns the exit status for main():
  *   0  there is a verdict, cause or none, or a table (also when it was there before)
  *   1  the verdict is inconclusive; or *error is set: KX_ERROR_CANCELLED (stopped on request: the
  *      next call goes on), KX_ERROR_BUSY (another process works on this campaign), the store's
  *      errors, KX_ERROR_FAILED (too many failures of the lab: state failed, the next call tries
  *      again)
+ *   3  *error is set: the target does not come back (docs/recovery.md); the next call goes on
  * Which run: the newest one with the same name and digest if it is not finished, or if only its
  * budget ended it and there is a larger one now, or if its table is not (or not yet all) that is
  * asked for; else a new one. Catches SIGINT, SIGTERM, SIGHUP

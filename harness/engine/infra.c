@@ -38,6 +38,19 @@ static void give_in(Engine *e, unsigned n, const char *name, const char *what)
 				   e->run->slug, n, name, what, e->run->dir));
 }
 
+void engine_lose_target(Engine *e, const char *why)
+{
+	const char *name = e->job.target->name;
+	e->target_lost = true;
+	engine_emit(e, json_pack("{s:s, s:s, s:s, s:o}", "event", "target", "target", name, "state",
+				 "failed", "reason", kx_json_text(why)));
+	engine_note(e, "warning", "target", 0, "%s", why);
+	engine_fail(e, g_error_new(KX_ERROR, KX_ERROR_FAILED,
+				   "%s: stopped, because its target does not come back: %s. "
+				   "'kexsect health' says when it does; 'kexsect run' goes on then",
+				   e->run->slug, why));
+}
+
 void engine_infra(Engine *e, SearchMask mask, bool clean, bool launcher, const char *what)
 {
 	const EngineOptions *o = e->options;

@@ -155,6 +155,7 @@ static void clear_job(EngineJob *j)
 	g_free(j->garbled_why);
 	g_free(j->result_why);
 	g_free(j->infra_why);
+	g_free(j->cause);
 	g_free(j->mode);
 	g_free(j->purpose);
 	json_decref(j->plan);

@@ -46,6 +46,13 @@ static void on_trial(const json_t *o)
 	     kx_json_str(o, "reason"), kx_json_num(o, "seconds", 0));
 }
 
+static void on_recovery(const json_t *o)
+{
+	line(o, "recovery", "%s: %s %s: %s (%.1f s)", kx_json_str(o, "target"),
+	     kx_json_str(o, "step"), kx_json_bool(o, "ok", false) ? "worked" : "failed",
+	     kx_json_str(o, "detail"), kx_json_num(o, "seconds", 0));
+}
+
 static void on_leader(const json_t *o)
 {
 	line(o, "leader", "%s, probability %.3f", kx_json_str(o, "name"),
@@ -106,6 +113,8 @@ static void event(Engine *e, const json_t *o)
 		on_build(o);
 	else if (g_str_equal(name, "trial"))
 		on_trial(o);
+	else if (g_str_equal(name, "recovery"))
+		on_recovery(o);
 	else if (g_str_equal(name, "leader"))
 		on_leader(o);
 	else if (g_str_equal(name, "verdict"))

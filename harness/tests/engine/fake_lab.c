@@ -279,6 +279,20 @@ static void on_term(int number)
 	_exit(1);
 }
 
+/* As the real job when the recovery ladder was climbed in vain. */
+static void lose_target(void)
+{
+	json_t *line = trial_line("infra", "the launcher never answered", "");
+	json_object_set_new(line, "cause", json_string("machine"));
+	say(json_pack("{s:s, s:i, s:s, s:b, s:f, s:s}", "event", "recovery", "trial", (int)present,
+		      "step", "power-off", "ok", 0, "seconds", 1.5, "detail", "it stays on"));
+	keep("outcome.json", line);
+	say(line);
+	say(json_pack("{s:s, s:s, s:s, s:s}", "event", "result", "status", "infra", "reason",
+		      "climbed in vain", "target", "failed"));
+	_exit(1);
+}
+
 static void make_trouble(const char *what, const char *identity)
 {
 	if (g_str_equal(what, "crash"))
@@ -302,6 +316,8 @@ static void make_trouble(const char *what, const char *identity)
 	}
 	if (g_str_equal(what, "number"))
 		present += 5;
+	if (g_str_equal(what, "lost"))
+		lose_target();
 }
 
 static bool over; /* an outcome of the request's stop_at came */

@@ -108,6 +108,49 @@ static void test_lab_is_down(void **state)
 	lab_expect(&v, "cause", "a");
 }
 
+/* The text of the event of this kind; NULL: none. */
+static json_t *event_of(const char *out, const char *kind)
+{
+	g_auto(GStrv) lines = g_strsplit(out, "\n", -1);
+	for (char **l = lines; *l; l++) {
+		g_autoptr(json_t) o = kx_json_parse(*l, "line", NULL);
+		if (o && g_strcmp0(kx_json_str(o, "event"), kind) == 0)
+			return g_steal_pointer(&o);
+	}
+	return NULL;
+}
+
+/* Nothing can be done with the target: no retry is spent, and the next call goes on. */
+static void test_target_is_lost(void **state)
+{
+	Lab *l = *state;
+	lab_set(l, "trouble", "{'4': 'lost'}");
+	g_auto(LabRun) r = lab_run(l, "json");
+	assert_int_equal(r.status, 3);
+	g_autoptr(json_t) target = event_of(r.out, "target");
+	assert_non_null(target);
+	assert_string_equal(kx_json_str(target, "state"), "failed");
+	assert_string_equal(kx_json_str(target, "reason"), "climbed in vain");
+	g_autoptr(json_t) step = event_of(r.out, "recovery");
+	assert_string_equal(kx_json_str(step, "step"), "power-off");
+	assert_string_equal(kx_json_str(step, "target"), kx_json_str(target, "target"));
+	assert_non_null(strstr(r.out, "\"cause\":\"machine\""));
+	{
+		g_auto(LabView) v = lab_look(l, "lab");
+		assert_null(v.verdict);
+		assert_int_equal(v.run->state, STORE_STOPPED);
+		assert_int_equal(v.outcomes[5], 1);
+		assert_int_equal(lab_events(&v, "retry"), 0);
+		assert_int_equal(lab_events(&v, "target"), 1);
+	}
+	lab_set(l, "trouble", "{}");
+	g_auto(LabRun) again = lab_run(l, "quiet");
+	assert_int_equal(again.status, 0);
+	g_auto(LabView) v = lab_look(l, "lab");
+	assert_string_equal(v.run->slug, "lab-1");
+	lab_expect(&v, "cause", "a");
+}
+
 /* It breaks in the middle, for all variants: infra failures must not end in a verdict. */
 static void test_lab_goes_down(void **state)
 {
@@ -217,6 +260,7 @@ int main(void)
 		EACH(test_refuses),
 		EACH(test_lab_is_down),
 		EACH(test_lab_goes_down),
+		EACH(test_target_is_lost),
 		EACH(test_build_crash),
 		EACH(test_build_garbage),
 		EACH(test_build_infra),
