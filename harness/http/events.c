@@ -32,7 +32,7 @@ static void put(Stream *s, const char *text)
 
 static void on_event(const json_t *event, gpointer user)
 {
-	char *text = json_dumps(event, JSON_COMPACT); /* one line: controls are escaped */
+	char *text = json_dumps(event, HTTP_JSON);
 	g_autofree char *message = g_strconcat("data: ", text ? text : "{}", "\n\n", NULL);
 	free(text);
 	put(user, message);

@@ -76,11 +76,19 @@ static void put_line(const Entry *e, GString *out)
 	g_string_append(out, "</li>\n");
 }
 
+/* One that http_route_parse() takes back. */
+static bool is_askable(const char *name)
+{
+	for (const char *p = name; *p; p++)
+		if (g_ascii_iscntrl(*p) || *p == '\\')
+			return false;
+	return *name != '.' && g_utf8_validate(name, -1, NULL);
+}
+
 static bool look_at(DIR *dir, const struct dirent *d, Entry *ret)
 {
 	struct stat st;
-	if (*d->d_name == '.' || !g_utf8_validate(d->d_name, -1, NULL) ||
-	    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+	if (!is_askable(d->d_name) || fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
 	*ret = (Entry){d->d_name, (guint64)st.st_size, S_ISDIR(st.st_mode)};
 	return ret->folder || S_ISREG(st.st_mode);

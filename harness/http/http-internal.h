@@ -11,6 +11,8 @@
 #include "store/store.h"
 
 #define HTTP_MAX_STREAMS 100
+/* One line of printable ASCII: neither an event nor a terminal trips over a stranger's text. */
+#define HTTP_JSON (JSON_COMPACT | JSON_ENSURE_ASCII)
 
 typedef struct Stream Stream;
 

@@ -119,7 +119,7 @@ enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned
 {
 	g_autofree char *etag = NULL;
 	if (r->json) {
-		char *text = json_dumps(r->json, JSON_COMPACT);
+		char *text = json_dumps(r->json, HTTP_JSON);
 		r->text = g_strconcat(text ? text : "{}", "\n", NULL);
 		r->type = "application/json";
 		free(text);

@@ -36,16 +36,23 @@ static json_t *run_json(const StoreCampaign *c)
 	return o;
 }
 
+/* What a job wrote down, when it is what it should be. */
+static json_t *object_or_null(json_t *value)
+{
+	return json_is_object(value) ? json_incref(value) : json_null();
+}
+
 static json_t *trial_json(const StoreCampaign *c, const StoreTrial *t)
 {
 	g_autofree char *mask = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", t->mask);
-	json_t *o = json_pack("{s:i, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:O, s:O, s:O, s:I}",
-			      "number", (int)t->number, "mask", mask, "build",
-			      kx_json_text(t->build), "clean", t->clean, "target",
-			      kx_json_text(t->target), "mode", kx_json_text(t->mode), "purpose",
-			      kx_json_text(t->purpose), "outcome", kx_json_text(t->outcome),
-			      "reason", kx_json_text(t->reason), "measures", t->measures, "seconds",
-			      t->seconds, "plan", t->plan, "time_us", (json_int_t)t->time_us);
+	json_t *o =
+		json_pack("{s:i, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+			  "number", (int)t->number, "mask", mask, "build", kx_json_text(t->build),
+			  "clean", t->clean, "target", kx_json_text(t->target), "mode",
+			  kx_json_text(t->mode), "purpose", kx_json_text(t->purpose), "outcome",
+			  kx_json_text(t->outcome), "reason", kx_json_text(t->reason), "measures",
+			  object_or_null(t->measures), "seconds", object_or_null(t->seconds),
+			  "plan", object_or_null(t->plan), "time_us", (json_int_t)t->time_us);
 	g_autofree char *files =
 		g_strdup_printf("/api/v1/runs/%s/trials/%u/files", c->slug, t->number);
 	json_object_set_new(o, "files", *t->evidence ? json_string(files) : json_null());

@@ -196,10 +196,10 @@ bool http_route_parse(const char *method, const char *target, HttpRoute *ret, un
 							 : "POST";
 			continue;
 		}
+		*ret_allow = NULL;
 		if (query && !take_query(query + 1, routes[i].query, &r))
 			return refuse(ret_status, 400, error,
 				      "the query has a key or a value that is not known here");
-		*ret_allow = NULL;
 		*ret = r;
 		r = (HttpRoute){0};
 		return true;

@@ -12,8 +12,6 @@
 #define MAX_OF_ADDRESS 160
 #define HEADER_BYTES (32u << 10)
 #define IDLE_S 60
-#define RECEIVE_S 30 /* a whole request */
-#define SEND_S 600   /* a whole answer */
 #define TICK_S 2
 #define ALIVE_S 5
 
@@ -94,11 +92,12 @@ static bool is_gone(const HttpPeer *p, gint64 now)
 static gboolean on_tick(gpointer data)
 {
 	Http *h = data;
+	const ConfigLimits *limits = &daemon_config(h->d)->limits;
 	gint64 now = now_s();
 	for (const GList *at = h->peers; at; at = at->next) {
 		HttpPeer *p = at->data;
-		gint64 most = p->phase == PEER_RECEIVES ? RECEIVE_S
-			      : p->phase == PEER_SENDS	? SEND_S
+		gint64 most = p->phase == PEER_RECEIVES ? (gint64)limits->request_s
+			      : p->phase == PEER_SENDS	? (gint64)limits->answer_s
 							: G_MAXINT64;
 		bool slow = now - p->since_s > most;
 		if (slow || is_gone(p, now)) {
@@ -197,7 +196,10 @@ static void on_accepted(const json_t *answer, gpointer user)
 	x->acceptance = NULL;
 	x->late_ready = true;
 	if (error) {
-		x->late = http_reply_error(0, error);
+		/* what it names and does not bring along is its mistake */
+		bool bad = g_error_matches(error, KX_ERROR, KX_ERROR_DIGEST) ||
+			   g_error_matches(error, KX_ERROR, KX_ERROR_MISSING);
+		x->late = http_reply_error(bad ? 400 : 0, error);
 	} else {
 		x->late = http_reply_json(json_pack("{s:O}", "campaign", s));
 		x->late.status = 201;
@@ -207,29 +209,22 @@ static void on_accepted(const json_t *answer, gpointer user)
 	http_resume(x);
 }
 
-/* The body is the socket's submission, without "v" and "do". */
+/* The body is the socket's submission, without "v" and "do": these are put in front, and a second
+ * one is refused where it is read. */
 static enum MHD_Result submit(Exchange *x)
 {
-	g_autoptr(GError) error = NULL;
-	g_auto(Request) r = {0};
-	json_error_t why;
-	g_autoptr(json_t) o = json_loadb(x->body->str, x->body->len, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(o) || json_object_get(o, "v") || json_object_get(o, "do")) {
+	static const char begin[] = "{\"v\":1,\"do\":\"submit\",";
+	gsize at = strspn(x->body->str, " \t\r\n");
+	if (x->body->str[at] != '{') {
 		HttpReply bad = http_reply_refusal(400, KX_ERROR_INPUT,
 						   "the body is no JSON object with a snapshot");
 		return send_reply(x, &bad);
 	}
-	json_object_set_new(o, "v", json_integer(REQUEST_VERSION));
-	json_object_set_new(o, "do", json_string("submit"));
-	char *text = json_dumps(o, JSON_COMPACT);
-	bool ok = text && request_parse(text, strlen(text), &r, &error);
-	free(text);
-	if (!ok) {
-		HttpReply bad = http_reply_error(0, error);
-		return send_reply(x, &bad);
-	}
+	g_string_erase(x->body, 0, (gssize)at + 1);
+	g_string_prepend(x->body, begin);
 	set_phase(x, PEER_SENDS);
-	x->acceptance = daemon_submit(x->h->d, &x->who, &r, on_accepted, x);
+	x->acceptance =
+		daemon_submit_text(x->h->d, &x->who, x->body->str, x->body->len, on_accepted, x);
 	if (x->late_ready)
 		return send_reply(x, &x->late);
 	x->suspended = true;

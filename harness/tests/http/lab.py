@@ -5,10 +5,12 @@ import ctypes
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,16 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def make_certificate(days=1):
+    """(folder, certificate, key) for localhost; the caller removes the folder."""
+    folder = tempfile.mkdtemp(prefix="kexsect-test-")
+    pem = f"{folder}/cert.pem", f"{folder}/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    str(days), "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", pem[0],
+                    "-keyout", pem[1]], check=True, capture_output=True)
+    return folder, *pem
 
 
 def read(path):
@@ -152,3 +164,31 @@ class Lab:
         db.execute(statement, values)
         db.commit()
         db.close()
+
+    def metric(self, name):
+        return int(re.search(rf"^{name} (\d+)$", self.ask("/metrics", role="read")[1].decode(), re.M).group(1))
+
+    def memory(self):
+        """Resident bytes of the daemon."""
+        return int(re.search(r"VmRSS:\s+(\d+)", read(f"/proc/{self.daemon.pid}/status")).group(1)) * 1024
+
+    def try_health(self):
+        try:
+            return self.ask("/healthz")[0].status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def wait_until(self, true, what, patience=30):
+        end = time.monotonic() + patience
+        while not true():
+            if time.monotonic() > end:
+                raise AssertionError(f"not after {patience} s: {what}")
+            time.sleep(0.1)
+
+    def tls_status(self, certificate, path, role=None):
+        c = http.client.HTTPSConnection("localhost", self.port, context=ssl.create_default_context(cafile=certificate), timeout=20)
+        c.request("GET", path, headers={"Authorization": "Bearer " + self.token[role]} if role else {})
+        r = c.getresponse()
+        API.check("GET", path, r.status, r.headers, r.read())
+        c.close()
+        return r.status

@@ -205,7 +205,7 @@ class TheDaemon(unittest.TestCase):
             status, o = self.post(body)
             self.assertEqual((change, status), (change, 400), o)
         API.validate(schema, good, "a submission")
-        for change in ({"campaign": good["snapshot"]["files"][-1]["path"]}, {"data": "/nowhere"},
+        for change in ({"digest": "0" * 64}, {"campaign": good["snapshot"]["files"][-1]["path"]}, {"data": "/nowhere"},
                        {"files": [f for f in good["snapshot"]["files"] if f["path"] == good["snapshot"]["campaign"]]}):
             status, o = self.post({"snapshot": dict(good["snapshot"], **change)})
             self.assertEqual((list(change), status), (list(change), 400), o)

@@ -6,17 +6,12 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
-import sqlite3
-import ssl
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-from lab import Lab, read
+from lab import Lab, make_certificate, read
 
 
 class Loopback(unittest.TestCase):
@@ -236,29 +231,18 @@ class Beyond(unittest.TestCase):
             shutil.rmtree(lab.dir)
 
     def test_other_machines_take_tls_and_tokens(self):
-        folder = tempfile.mkdtemp(prefix="kexsect-test-")
-        pem = f"{folder}/cert.pem", f"{folder}/key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                        "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", pem[0],
-                        "-keyout", pem[1]], check=True, capture_output=True)
+        folder, *pem = make_certificate()
         tls = f"tls: {{certificate: {pem[0]}, key: {pem[1]}}}\n"
         self.assertIn("takes tls", self.refused("", ("read",)))
         self.assertIn("takes tls", self.refused(tls, ()))
         self.assertIn("PEM", self.refused(f"tls: {{certificate: {pem[1]}, key: {pem[0]}}}\n", ("read",)))
         self.assertIn("no address", self.refused("", (), "localhost"))
         lab = Lab(tls, "0.0.0.0").start()
-        context = ssl.create_default_context(cafile=pem[0])
         for status, path, role in ((200, "/healthz", None), (401, "/api/v1/targets", None), (401, "/nothing", None),
                                    (401, "/metrics", None), (200, "/api/v1/targets", "read")):
-            c = http.client.HTTPSConnection("localhost", lab.port, context=context, timeout=20)
-            c.request("GET", path, headers={"Authorization": "Bearer " + lab.token[role]} if role else {})
-            self.assertEqual((path, c.getresponse().status), (path, status))
-            c.close()
+            self.assertEqual((path, lab.tls_status(pem[0], path, role)), (path, status))
         os.chmod(lab.state + "/tokens", 0o644)  # others may read it: nobody is known
-        c = http.client.HTTPSConnection("localhost", lab.port, context=context, timeout=20)
-        c.request("GET", "/metrics", headers={"Authorization": "Bearer " + lab.token["read"]})
-        self.assertEqual(c.getresponse().status, 401)
-        c.close()
+        self.assertEqual(lab.tls_status(pem[0], "/metrics", "read"), 401)
         lab.end()
         shutil.rmtree(folder)
 
