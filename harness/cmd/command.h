@@ -18,7 +18,8 @@ typedef struct {
 
 extern const Command cmd_init, cmd_check, cmd_plan, cmd_run, cmd_report, cmd_scan, cmd_simulate,
 	cmd_timeline, cmd_phase, cmd_job, cmd_cache, cmd_initcalls, cmd_submit, cmd_list,
-	cmd_status, cmd_watch, cmd_pause, cmd_resume, cmd_cancel, cmd_target, cmd_health;
+	cmd_status, cmd_watch, cmd_pause, cmd_resume, cmd_cancel, cmd_target, cmd_notify,
+	cmd_summary, cmd_health;
 
 /* Options that several commands share. `getopt_long` values above 255, so that they have no letter.
  */

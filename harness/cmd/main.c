@@ -7,10 +7,10 @@
 #include "cmd/command.h"
 
 static const Command *const commands[] = {
-	&cmd_init,	&cmd_check,    &cmd_plan,   &cmd_run,	   &cmd_report, &cmd_scan,
-	&cmd_initcalls, &cmd_timeline, &cmd_phase,  &cmd_simulate, &cmd_job,	&cmd_cache,
-	&cmd_submit,	&cmd_list,     &cmd_status, &cmd_watch,	   &cmd_pause,	&cmd_resume,
-	&cmd_cancel,	&cmd_target,   &cmd_health,
+	&cmd_init,	&cmd_check,    &cmd_plan,   &cmd_run,	   &cmd_report,	 &cmd_scan,
+	&cmd_initcalls, &cmd_timeline, &cmd_phase,  &cmd_simulate, &cmd_health,	 &cmd_job,
+	&cmd_cache,	&cmd_submit,   &cmd_list,   &cmd_status,   &cmd_watch,	 &cmd_pause,
+	&cmd_resume,	&cmd_cancel,   &cmd_target, &cmd_notify,   &cmd_summary,
 };
 
 static void print_help(FILE *to)

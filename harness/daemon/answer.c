@@ -275,6 +275,16 @@ static json_t *notices(Daemon *d, unsigned limit, GError **error)
 	return answer;
 }
 
+static json_t *summary(Daemon *d, gint64 since_us, GError **error)
+{
+	json_t *o = summary_json(d, since_us, error);
+	if (!o)
+		return NULL;
+	json_t *answer = request_answer();
+	json_object_set_new(answer, "summary", o);
+	return answer;
+}
+
 static json_t *test_receiver(Daemon *d, const DaemonPeer *peer, const char *receiver,
 			     GError **error)
 {
@@ -321,6 +331,9 @@ json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 		break;
 	case REQUEST_NOTICES:
 		answer = notices(d, r->limit, &error);
+		break;
+	case REQUEST_SUMMARY:
+		answer = summary(d, r->since_us, &error);
 		break;
 	case REQUEST_NOTIFY_TEST:
 		answer = test_receiver(d, peer, r->receiver, &error);

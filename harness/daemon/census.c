@@ -104,6 +104,7 @@ json_t *daemon_census(const Daemon *d)
 			room, disks[i].key,
 			json_integer((json_int_t)MIN(kx_free_space(disks[i].path), G_MAXINT64)));
 	const char *trouble = d->disk_why ? d->disk_why : d->trouble;
-	return json_pack("{s:o, s:o, s:o}", "states", states, "disks", room, "trouble",
-			 trouble ? kx_json_text(trouble) : json_null());
+	return json_pack("{s:o, s:o, s:o, s:o}", "states", states, "disks", room, "trouble",
+			 trouble ? kx_json_text(trouble) : json_null(), "notices",
+			 notify_census(d));
 }

@@ -41,16 +41,24 @@ struct Daemon {
 void daemon_replan(Daemon *d);
 /* The submission that is not over; NULL: none of that id. */
 Submission *daemon_find_active(Daemon *d, gint64 id);
-/* The queue cannot be written: nothing starts until it can. */
-void daemon_in_trouble(Daemon *d, const GError *error);
-/* Writes a change. What cannot be written is tried again until it can; nothing starts before. */
-bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text);
 /* Sets the state and the reason, saves, and tells who listens; an over one leaves `active` (and is
  * freed) at the next plan. */
 void daemon_set_state(Daemon *d, Submission *s, SubmissionState state, const char *reason,
 		      const char *kind);
-/* Gives an event (taken over) to the subscribers and keeps it for later ones. */
+/* Gives an event (taken over) to the subscribers and keeps it for later ones. NULL: about none of
+ * them, for those who listen to all. */
 void daemon_publish(Daemon *d, Submission *s, json_t *event);
+
+/* ---- save.c ---- */
+
+/* The queue cannot be written: nothing starts until it can. */
+void daemon_in_trouble(Daemon *d, const GError *error);
+/* Writes a change that has happened, with its line of the journal (kind NULL: none). False: it
+ * could not be written, and is kept and tried again until it can. */
+bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text);
+/* The same with a line about the daemon or a target. */
+void daemon_note(Daemon *d, const char *kind, const char *text);
+void daemon_save_again(Daemon *d);
 
 /* ---- sitting.c: the engine of one submission ---- */
 
@@ -94,6 +102,11 @@ json_t *submission_json(const Submission *s, const DaemonConfig *c);
 
 /* The submission that runs there; NULL: none. */
 const Submission *daemon_holder(const Daemon *d, const char *target, unsigned slot);
+
+/* ---- summary.c ---- */
+
+/* What happened since a moment: docs/notifications.md has the keys. New reference. */
+json_t *summary_json(Daemon *d, gint64 since_us, GError **error);
 
 /* ---- accept.c ---- */
 void accept_clear(Daemon *d);

@@ -70,7 +70,8 @@ const char *daemon_state(const Daemon *d);
  * "submission": a process that was left still holds it. New reference. */
 json_t *daemon_targets(const Daemon *d);
 /* {"states": {"queued": 2, …} of what is not over, "disks": {"state": free bytes, "results",
- * "cache"}, "trouble": why nothing starts, or null}. New reference. */
+ * "cache"}, "trouble": why nothing starts, or null, "notices": {"pending", "given_up"}}. New
+ * reference. */
 json_t *daemon_census(const Daemon *d);
 
 typedef struct {

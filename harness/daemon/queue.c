@@ -166,6 +166,7 @@ Queue *queue_open(const char *state, GError **error)
 		return NULL;
 	Queue *q = g_new0(Queue, 1);
 	q->sql = g_steal_pointer(&sql);
+	queue_kept_init(q);
 	return q;
 }
 
@@ -173,6 +174,7 @@ void queue_close(Queue *q)
 {
 	if (!q)
 		return;
+	queue_kept_clear(q);
 	sql_close(q->sql);
 	g_free(q);
 }
@@ -185,14 +187,19 @@ bool queue_backup(const char *state, const char *file, GError **error)
 
 /* ---- write ---- */
 
-bool queue_add_note(Queue *q, gint64 submission, QueueNote note, GError **error)
+bool queue_write_note(Queue *q, gint64 time_us, gint64 submission, QueueNote note, GError **error)
 {
 	q->notes += note.kind != NULL;
-	return !note.kind || sql_exec(q->sql, error,
-				      "INSERT INTO journal (time_us, submission, kind, text) "
-				      "VALUES (?, ?, ?, ?)",
-				      "iiss", g_get_real_time(), submission, note.kind,
-				      note.text ? note.text : "");
+	return !note.kind ||
+	       sql_exec(q->sql, error,
+			"INSERT INTO journal (time_us, submission, kind, text) "
+			"VALUES (?, ?, ?, ?)",
+			"iiss", time_us, submission, note.kind, note.text ? note.text : "");
+}
+
+bool queue_add_note(Queue *q, gint64 submission, QueueNote note, GError **error)
+{
+	return queue_write_note(q, g_get_real_time(), submission, note, error);
 }
 
 static bool add_row(Queue *q, Submission *s, GError **error)
@@ -219,7 +226,7 @@ static bool add_row(Queue *q, Submission *s, GError **error)
 
 bool queue_add(Queue *q, Submission *s, GError **error)
 {
-	return sql_begin(q->sql, error) && sql_end(q->sql, add_row(q, s, error), error);
+	return queue_begin(q, error) && queue_end(q, add_row(q, s, error), error);
 }
 
 static bool save_lease(Queue *q, const Submission *s, GError **error)
@@ -232,8 +239,9 @@ static bool save_lease(Queue *q, const Submission *s, GError **error)
 			(gint64)s->engine.start, s->engine.boot);
 }
 
-static bool save_row(Queue *q, const Submission *s, QueueNote note, GError **error)
+static bool save_row(Queue *q, gconstpointer row, GError **error)
 {
+	const Submission *s = row;
 	return sql_exec(q->sql, error,
 			"UPDATE submission SET priority = ?, after_run = ?, state = ?, wish = ?, "
 			"reason = ?, attempts = ?, not_before_us = ?, target = ?, run = ?, "
@@ -243,17 +251,24 @@ static bool save_row(Queue *q, const Submission *s, QueueNote note, GError **err
 			submission_state_name(s->state), (gint64)s->wish, s->reason,
 			(gint64)s->attempts, s->not_before_us, s->target, s->run, s->progress,
 			s->verdict, s->started_us, s->finished_us, s->preflight, s->id) &&
-	       save_lease(q, s, error) && queue_add_note(q, s->id, note, error);
+	       save_lease(q, s, error);
 }
 
 bool queue_save(Queue *q, const Submission *s, QueueNote note, GError **error)
 {
-	return sql_begin(q->sql, error) && sql_end(q->sql, save_row(q, s, note, error), error);
+	return queue_begin(q, error) &&
+	       queue_end(q, save_row(q, s, error) && queue_add_note(q, s->id, note, error), error);
+}
+
+void queue_keep(Queue *q, Submission *s, QueueNote note)
+{
+	queue_keep_row(q, save_row, s, &s->unsaved);
+	queue_keep_note(q, s->id, note);
 }
 
 bool queue_note(Queue *q, QueueNote note, GError **error)
 {
-	return queue_add_note(q, 0, note, error);
+	return queue_begin(q, error) && queue_end(q, queue_add_note(q, 0, note, error), error);
 }
 
 /* ---- read ---- */
@@ -342,6 +357,15 @@ GPtrArray *queue_list(Queue *q, gint64 before, unsigned limit, int state, GError
 			(gint64)limit);
 }
 
+GPtrArray *queue_since(Queue *q, gint64 since_us, GError **error)
+{
+	return sql_rows(q->sql, read_row, (GDestroyNotify)submission_free, error,
+			COLUMNS "WHERE id IN (SELECT id FROM submission WHERE state IN ('queued', "
+				"'running', 'paused') OR finished_us >= ? ORDER BY id DESC LIMIT "
+				"1000) ORDER BY id",
+			"i", since_us);
+}
+
 Submission *queue_find(Queue *q, gint64 id, GError **error)
 {
 	g_autoptr(GPtrArray) found = sql_rows(q->sql, read_row, (GDestroyNotify)submission_free,
@@ -370,44 +394,4 @@ GHashTable *queue_folders(Queue *q, GError **error)
 	for (guint i = 0; i < all->len; i++)
 		g_hash_table_add(set, all->pdata[i]);
 	return set;
-}
-
-static gpointer read_note(SqlRow *row)
-{
-	return json_pack("{s:I, s:I, s:I, s:s, s:s}", "id", (json_int_t)sql_int(row, 0), "time_us",
-			 (json_int_t)sql_int(row, 1), "submission", (json_int_t)sql_int(row, 2),
-			 "kind", sql_text(row, 3), "text", sql_text(row, 4));
-}
-
-json_t *queue_journal(Queue *q, gint64 after, unsigned limit, GError **error)
-{
-	g_autoptr(GPtrArray) all =
-		sql_rows(q->sql, read_note, NULL, error,
-			 "SELECT id, time_us, submission, kind, text FROM journal WHERE id > ? "
-			 "ORDER BY id LIMIT ?",
-			 "ii", after, (gint64)limit);
-	if (!all)
-		return NULL;
-	json_t *out = json_array();
-	for (guint i = 0; i < all->len; i++)
-		json_array_append_new(out, all->pdata[i]);
-	return out;
-}
-
-static gpointer read_id(SqlRow *row)
-{
-	gint64 id = sql_int(row, 0);
-	return g_memdup2(&id, sizeof(id));
-}
-
-guint64 queue_notes(const Queue *q)
-{
-	return q->notes;
-}
-
-gint64 queue_journal_last(Queue *q, GError **error)
-{
-	g_autoptr(GPtrArray) all = sql_rows(q->sql, read_id, g_free, error,
-					    "SELECT id FROM journal ORDER BY id DESC LIMIT 1", "");
-	return all && all->len ? *(gint64 *)all->pdata[0] : 0;
 }

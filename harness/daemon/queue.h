@@ -68,12 +68,11 @@ typedef struct {
 	json_t *preflight;			    /* what it found; null: not done */
 	gint64 created_us, started_us, finished_us; /* started: last time */
 	/* not in the database: the supervisor's */
-	struct Sitting *sitting;  /* the engine that works on it; NULL: none */
-	bool unsaved;		  /* the last change could not be written yet */
-	const char *unsaved_kind; /* its kind for the journal; static */
-	char *wait_reason;	  /* why it does not run now; NULL: it does, or is over */
-	gint64 worked_us; /* when a trial or a build ended; 0: not since the daemon began */
-	bool held;		  /* it waits for something other than its turn */
+	struct Sitting *sitting; /* the engine that works on it; NULL: none */
+	bool unsaved;		 /* queue_keep(): the last change could not be written yet */
+	char *wait_reason;	 /* why it does not run now; NULL: it does, or is over */
+	gint64 worked_us;	 /* when a trial or a build ended; 0: not since the daemon began */
+	bool held;		 /* it waits for something other than its turn */
 } Submission;
 
 Submission *submission_new(void);
@@ -103,11 +102,20 @@ bool queue_save(Queue *q, const Submission *s, QueueNote note, GError **error);
 /* A line about the daemon itself: started, stopping, disk, disk-back. */
 bool queue_note(Queue *q, QueueNote note, GError **error);
 
+/* Keeps a change that has happened although it could not be written: the row as it is when that
+ * works again, with this line. Whatever is written next comes after it. The submission must live
+ * while its `unsaved` is true. */
+void queue_keep(Queue *q, Submission *s, QueueNote note);
+/* The same with a line alone; `submission` 0: of the daemon. */
+void queue_keep_note(Queue *q, gint64 submission, QueueNote note);
+
 /* Those that are not over, oldest first. */
 GPtrArray *queue_active(Queue *q, GError **error);
 /* The newest `limit` with an id below `before` (0: any), newest first; `state`: only of that, -1:
  * all. */
 GPtrArray *queue_list(Queue *q, gint64 before, unsigned limit, int state, GError **error);
+/* The newest 1000 that are not over, or were over at this moment or later; oldest first. */
+GPtrArray *queue_since(Queue *q, gint64 since_us, GError **error);
 /* MISSING when there is none. */
 Submission *queue_find(Queue *q, gint64 id, GError **error);
 /* Folders of all snapshots: a set of new strings. */
@@ -115,6 +123,10 @@ GHashTable *queue_folders(Queue *q, GError **error);
 /* [{"id", "time_us", "submission" (0: the daemon), "kind", "text"}, …] with ids above `after`,
  * oldest first, at most `limit`. */
 json_t *queue_journal(Queue *q, gint64 after, unsigned limit, GError **error);
+/* The id of the last line before this moment, 0: none, or *error. */
+gint64 queue_journal_before(Queue *q, gint64 time_us, GError **error);
+/* Whether the daemon had ended in order after this line, or never begun; false with *error. */
+bool queue_was_stopped(Queue *q, gint64 id, GError **error);
 /* How many lines were added since it was opened: something is new when that changes. */
 guint64 queue_notes(const Queue *q);
 /* The id of its newest line; 0: none, or *error. */

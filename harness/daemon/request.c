@@ -28,6 +28,7 @@ static const struct {
 	{"check", REQUEST_CHECK, "target"},
 	{"notices", REQUEST_NOTICES, "limit"},
 	{"notify-test", REQUEST_NOTIFY_TEST, "receiver"},
+	{"summary", REQUEST_SUMMARY, "since_us"},
 };
 
 /* A stranger's text, fit to be shown. */
@@ -222,6 +223,8 @@ static bool take(json_t *o, Request *r, GError **error)
 	case REQUEST_QUARANTINE:
 	case REQUEST_CHECK:
 		return take_target(o, r, error);
+	case REQUEST_SUMMARY:
+		return take_int(o, "since_us", 0, G_MAXINT64, &r->since_us, error);
 	case REQUEST_NOTIFY_TEST:
 		return take_receiver(o, r, error);
 	case REQUEST_SUBMIT:

@@ -12,6 +12,7 @@
  *   {"v": 1, "do": "release", "target": "vm-vtd"}      also: check; quarantine, with "reason"
  *   {"v": 1, "do": "notices", "limit": 20}           the outbox, newest first
  *   {"v": 1, "do": "notify-test", "receiver": "team"}
+ *   {"v": 1, "do": "summary", "since_us": 1763845200000000}
  *   {"v": 1, "do": "ping"}
  *
  * An unknown key is an error. The answer is one object: {"v": 1, "ok": true, …} or
@@ -43,6 +44,7 @@ typedef enum {
 	REQUEST_CHECK,
 	REQUEST_NOTICES,
 	REQUEST_NOTIFY_TEST,
+	REQUEST_SUMMARY,
 } RequestKind;
 
 typedef struct {
@@ -62,6 +64,7 @@ typedef struct {
 	/* list, journal */
 	int state; /* SubmissionState, -1: any */
 	gint64 before, after;
+	gint64 since_us; /* summary */
 	unsigned limit; /* 1…1000; default 100 */
 } Request;
 
