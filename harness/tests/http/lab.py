@@ -192,3 +192,14 @@ class Lab:
         API.check("GET", path, r.status, r.headers, r.read())
         c.close()
         return r.status
+
+    def long_one(self):
+        """Whether a campaign of the name long is not over."""
+        return any(c["name"] == "long" and c["state"] not in ("done", "failed", "cancelled", "stopping")
+                   for c in self.json("/api/v1/campaigns?limit=200", role="read")[1]["campaigns"])
+
+    def drain(self):
+        """Cancels what is in the queue."""
+        for c in self.json("/api/v1/campaigns?limit=200", role="read")[1]["campaigns"]:
+            if c["state"] not in ("done", "failed", "cancelled", "stopping"):
+                self.ask(f"/api/v1/campaigns/{c['id']}/cancel", method="POST", role="admin")
