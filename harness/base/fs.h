@@ -17,6 +17,11 @@ bool kx_write_file(const char *path, const char *data, gssize len, GError **erro
  * may be lost with the machine. */
 bool kx_write_scratch(const char *path, const char *data, gssize len, int mode, GError **error);
 
+/* A new folder in the temporary folder, mode 0700, which the caller removes; what killed processes
+ * left of theirs is removed first. `what`: lower-case letters, for its name. The caller frees the
+ * path. */
+char *kx_temp_dir(const char *what, GError **error);
+
 /* The content of `path`, NUL-terminated; the caller frees it. More than `max` bytes is an error
  * (KX_ERROR_INPUT), so that a hostile file cannot fill the memory. ret_len may be NULL. */
 char *kx_read_file(const char *path, size_t max, size_t *ret_len, GError **error);

@@ -108,7 +108,7 @@ static const TargetConfig *find_target(const Campaign *c, const char *name, GErr
 bool health_run(Health *h, const Campaign *c, GError **error)
 {
 	const TargetConfig *t = find_target(c, h->target, error);
-	g_autofree char *folder = t ? g_dir_make_tmp("kexsect-health-XXXXXX", error) : NULL;
+	g_autofree char *folder = t ? kx_temp_dir("health", error) : NULL;
 	Run r = {.h = h};
 	if (!folder)
 		return false;

@@ -207,7 +207,7 @@ bool phases_run(Phases *p, const Campaign *c, GError **error)
 	if (!phases_variant(c, p->variant, &mask, error) ||
 	    !choose_phases(p, target_of(c, mask), error))
 		return false;
-	g_autofree char *folder = g_dir_make_tmp("kexsect-phase-XXXXXX", error);
+	g_autofree char *folder = kx_temp_dir("phase", error);
 	if (!folder)
 		return false;
 	Run r = {.p = p};

@@ -93,7 +93,7 @@ static KernelMail *read_mail(const char *dir, const char *file, GError **error)
 
 GPtrArray *kernel_mail_split(const char *text, GError **error)
 {
-	g_autofree char *dir = g_dir_make_tmp("kexsect-mail-XXXXXX", error);
+	g_autofree char *dir = kx_temp_dir("mail", error);
 	if (!dir)
 		return NULL;
 	g_autofree char *out = g_strconcat("-o", dir, NULL);

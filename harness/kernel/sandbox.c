@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "kernel/kernel-internal.h"
 
 #define INSIDE "/tmp/kexsect"
@@ -77,7 +78,7 @@ bool kernel_check_sandbox(GError **error)
 	static int works = -1;
 	if (works == 1)
 		return true;
-	g_autofree char *dir = g_dir_make_tmp("kexsect-sandbox-XXXXXX", error);
+	g_autofree char *dir = kx_temp_dir("sandbox", error);
 	if (!dir)
 		return false;
 	KernelSandbox s = {.src = dir, .obj = dir, .enabled = true};

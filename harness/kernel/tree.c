@@ -117,7 +117,7 @@ KernelStage *kernel_stage_new_texts(const KernelSource *s, const char *tree, GHa
 	st->source = s;
 	st->tree = g_strdup(tree);
 	st->texts = texts;
-	st->dir = g_dir_make_tmp("kexsect-stage-XXXXXX", error);
+	st->dir = kx_temp_dir("stage", error);
 	if (!st->dir)
 		return NULL;
 	st->index = g_build_filename(st->dir, "index", NULL);

@@ -13,6 +13,8 @@
 #include "base/fs.h"
 #include "target/simulated/simulated-internal.h"
 
+#define OFF_TRIES 5
+
 typedef struct {
 	SimMachine *machine;
 	pid_t pid; /* of its voice; 0: none */
@@ -185,13 +187,31 @@ static bool start_launcher(Target *t, const TargetOrders *orders, TargetLink *re
 	return begin_afresh(t, error) && connect_machine(t, ret, error);
 }
 
+/* Nothing tells a machine that goes on from one whose kernel says nothing, so the power is seen to
+ * go before a cold boot. */
+static bool switch_off(Target *t, GError **error)
+{
+	for (int i = 0; i < OFF_TRIES; i++) {
+		if (!order(t, SIM_BMC_OFF, NULL))
+			continue;
+		if (powered(t) == 0 && powered(t) == 0)
+			return true;
+	}
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED,
+		    "%s cannot be switched off for a cold boot: ordered %d times",
+		    t->o.config->name, OFF_TRIES);
+	return false;
+}
+
 static bool start_cold(Target *t, const TargetImage *image, TargetLink *ret, GError **error)
 {
 	Simulated *s = t->priv;
 	forget_cold(s);
 	s->cold = g_strdup(image->kernel);
 	s->cmdline = g_strdup(image->cmdline);
-	return begin_afresh(t, error) && connect_machine(t, ret, error);
+	stop(t);
+	return switch_off(t, error) && order(t, SIM_BMC_ON, error) &&
+	       connect_machine(t, ret, error);
 }
 
 static void distrust(Target *t)

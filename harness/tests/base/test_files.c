@@ -171,9 +171,39 @@ static void a_snapshot_takes_the_place_of_its_origin(void **state)
 	g_unsetenv("KEXSECT_SNAPSHOT");
 }
 
+/* What a killed process left in the temporary folder goes when the next one makes something there;
+ * what belongs to the living stays. */
+static void test_temp_dir(void **state)
+{
+	int ends[2];
+	char text[4096] = "";
+	g_autoptr(GError) e = NULL;
+	g_autofree char *mine = kx_temp_dir("test", &e);
+	assert_non_null(mine);
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		g_autofree char *its = kx_temp_dir("test", NULL);
+		g_autofree char *file = g_build_filename(its, "file", NULL);
+		kx_write_scratch(file, "x", 1, 0600, NULL);
+		_exit(write(ends[1], its, strlen(its)) > 0 ? 0 : 1);
+	}
+	assert_true(waitpid(pid, NULL, 0) == pid);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	assert_true(g_file_test(text, G_FILE_TEST_IS_DIR));
+	g_autofree char *more = kx_temp_dir("test", &e);
+	assert_non_null(more);
+	assert_false(g_file_test(text, G_FILE_TEST_EXISTS));
+	assert_true(g_file_test(mine, G_FILE_TEST_IS_DIR));
+	assert_true(kx_remove_tree(mine, &e) && kx_remove_tree(more, &e));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_temp_dir),
 		cmocka_unit_test_setup_teardown(writes_and_reads_back, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(too_large_a_file_is_refused, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_failed_write_keeps_the_old_content, make_dir,
