@@ -159,7 +159,8 @@ export function campaign(lab, id, slug) {
 	}
 	async function readRun() {
 		v.run = (await get(url())).run;
-		[v.belief] = await Promise.all([readBelief(url(), v.run.last_trial), readTrials()]);
+		await readTrials();
+		v.belief = await readBelief(url(), v.run.last_trial);
 	}
 	async function load() {
 		if (id)

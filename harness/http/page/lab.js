@@ -25,7 +25,7 @@ function health(t) {
 	return [h('strong', {class: 'bad'}, '✗ ', bdi(t.health, 40)), t.since_us ? [' since ', when(t.since_us)] : null,
 		t.failures ? `, ${count(t.failures, 'failure')}` : null,
 		t.reason ? [': ', bdi(t.reason, 400)] : null,
-		t.next_check_us ? ['; next check ', when(t.next_check_us)] : null];
+		t.checking ? '; a check runs now' : t.next_check_us ? ['; next check ', when(t.next_check_us)] : null];
 }
 
 function row(t, lab) {

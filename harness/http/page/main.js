@@ -9,7 +9,7 @@ import {results} from './results.js';
 import {Lab} from './state.js';
 import {trial} from './trial.js';
 
-const RENDER_MS = 400; // at most so often
+const RENDER_MS = 400; // at most so often, and at most a tenth of the time
 const lab = new Lab();
 const ui = {confirming: null};
 const $ = (id) => document.getElementById(id);
@@ -65,12 +65,14 @@ function render() {
 	$('main').setAttribute('aria-busy', 'false');
 }
 
-let rendered = 0;
+let rendered = 0, gap = RENDER_MS;
 function renderSoon() {
 	due ??= setTimeout(() => {
-		rendered = Date.now();
+		const begun = performance.now();
 		render();
-	}, Math.max(0, RENDER_MS - (Date.now() - rendered)));
+		rendered = Date.now();
+		gap = Math.max(RENDER_MS, 10 * (performance.now() - begun));
+	}, Math.max(0, gap - (Date.now() - rendered)));
 }
 
 // Does it and shows what it refuses.

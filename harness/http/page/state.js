@@ -149,6 +149,10 @@ export class Lab extends EventTarget {
 			return;
 		}
 		const id = wrapped.submission, c = this.campaigns.get(id);
+		if (!id) { // of a target or a disk: the journal has it
+			this.refreshSoon();
+			return;
+		}
 		const kept = this.events.get(id) ?? [];
 		const last = kept.at(-1)?.time_us ?? 0;
 		if (wrapped.time_us > last || !kept.length) {
@@ -198,14 +202,13 @@ export class Lab extends EventTarget {
 	}
 
 	async #read(abort) {
-		const [newest, targets] = await Promise.all([
-			get(`/api/v1/campaigns?limit=${PAGE}`), get('/api/v1/targets'), this.#readJournal()]);
+		// one after the other: two connections a page, so that many pages of one address find room
+		const newest = await get(`/api/v1/campaigns?limit=${PAGE}`);
 		let active = newest.campaigns;
-		if (newest.next) {
-			const pages = await Promise.all(['running', 'queued', 'paused'].map((s) =>
-				get(`/api/v1/campaigns?state=${s}&limit=${MOST}`)));
-			active = [...newest.campaigns, ...pages.flatMap((p) => p.campaigns)];
-		}
+		for (const s of newest.next ? ['running', 'queued', 'paused'] : [])
+			active = [...active, ...(await get(`/api/v1/campaigns?state=${s}&limit=${MOST}`)).campaigns];
+		const targets = await get('/api/v1/targets');
+		await this.#readJournal();
 		if (abort !== this.abort)
 			return;
 		const current = new Set(active.map((c) => c.id));
