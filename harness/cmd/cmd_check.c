@@ -5,10 +5,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "cmd/check_boots.h"
 #include "cmd/command.h"
 #include "job/check.h"
 
-enum { OPT_FILES = OPT_COMMAND, OPT_QUICK, OPT_BOOT };
+enum { OPT_FILES = OPT_COMMAND, OPT_QUICK, OPT_BOOT, OPT_TARGET };
 
 static const struct option options[] = {OPTION_HELP,
 					OPTION_VERBOSE,
@@ -21,11 +22,13 @@ static const struct option options[] = {OPTION_HELP,
 					{"files", no_argument, NULL, OPT_FILES},
 					{"quick", no_argument, NULL, OPT_QUICK},
 					{"boot", optional_argument, NULL, OPT_BOOT},
+					{"target", required_argument, NULL, OPT_TARGET},
 					{0}};
 
 typedef struct {
 	bool files, quick;
 	guint64 boots;
+	const char *target;
 } Own;
 
 static bool own(int option, const char *value, gpointer user)
@@ -33,11 +36,13 @@ static bool own(int option, const char *value, gpointer user)
 	Own *o = user;
 	o->files |= option == OPT_FILES;
 	o->quick |= option == OPT_QUICK;
+	if (option == OPT_TARGET)
+		o->target = value;
 	if (option == OPT_BOOT)
-		o->boots = 3;
+		o->boots = ENDS_MOST;
 	if (option == OPT_BOOT && value)
 		return cmd_number("boot", value, 1, &o->boots);
-	return option == OPT_FILES || option == OPT_QUICK || option == OPT_BOOT;
+	return option >= OPT_FILES;
 }
 
 static const char *const state_words[] = {"ok", "warning", "bad"};
@@ -60,7 +65,21 @@ static void print_line(const CheckLine *line, const char *step, gpointer user)
 	fflush(stdout);
 }
 
-static void print_json(const CheckResult *r)
+/* Whose doing it is: machines and disks fail by the lab, not by the campaign. */
+static const char *verdict_of(const CheckResult *r, bool lab)
+{
+	bool wrong = false;
+	for (guint i = 0; i < r->lines->len; i++) {
+		const CheckLine *l = g_ptr_array_index(r->lines, i);
+		bool of_lab = g_str_equal(l->group, "target") || g_str_equal(l->group, "disk") ||
+			      (g_str_equal(l->group, "boot") && g_str_equal(l->what, "lab"));
+		lab |= of_lab && l->state == CHECK_BAD;
+		wrong |= !of_lab && l->state == CHECK_BAD;
+	}
+	return wrong ? "wrong" : lab ? "lab" : "ready";
+}
+
+static void print_json(const CheckResult *r, bool lab, bool machine, json_t *boots)
 {
 	json_t *lines = json_array();
 	for (guint i = 0; i < r->lines->len; i++) {
@@ -69,8 +88,9 @@ static void print_json(const CheckResult *r)
 						       "state", state_words[l->state], "what",
 						       l->what, "detail", kx_json_text(l->detail)));
 	}
-	g_autoptr(json_t) all = json_pack("{s:b s:o s:O?}", "ok", r->bad == 0, "checks", lines,
-					  "matrix", r->matrix);
+	g_autoptr(json_t) all = json_pack("{s:b s:s s:b s:o s:O? s:o?}", "ok", r->bad == 0,
+					  "verdict", verdict_of(r, lab), "machine", (int)machine,
+					  "checks", lines, "matrix", r->matrix, "boot", boots);
 	kx_json_line(all);
 }
 
@@ -87,6 +107,17 @@ static int check_files_only(const Campaign *c, const CommonOptions *common)
 	return 0;
 }
 
+static bool has_target(const Campaign *c, const char *name)
+{
+	for (unsigned i = 0; name && i < c->target_names_count; i++)
+		if (g_str_equal(c->targets[i]->name, name))
+			return true;
+	if (name)
+		g_printerr("kexsect: --target %s: it is none of the targets of %s\n", name,
+			   c->name);
+	return !name;
+}
+
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
@@ -100,6 +131,8 @@ static int run(int argc, char **argv)
 		return cmd_fail(error);
 	if (!cmd_given_is_used(c))
 		return 2;
+	if (!has_target(c, o.target))
+		return 2;
 	if (o.files)
 		return check_files_only(c, &common);
 
@@ -107,15 +140,22 @@ static int run(int argc, char **argv)
 	CheckOptions check = {.cache = common.cache,
 			      .results = common.results,
 			      .sandbox = common.sandbox,
-			      .source = !o.quick,
-			      .boots = (unsigned)o.boots,
-			      .program = "/proc/self/exe",
+			      .source = !o.quick || (o.boots && campaign_needs_source(c)),
+			      .target = o.target,
 			      .report = common.json ? NULL : print_line};
 	g_auto(CheckResult) result = {0};
+	bool lab = false, machine = false;
+	json_t *boots = NULL;
 	bool ok = check_campaign(c, &check, &result);
+	if (ok && o.boots && !c->versions_count) {
+		boots = check_boots(c, &check, &common, (unsigned)o.boots, &result, &lab, &machine);
+		ok = result.bad == 0;
+	}
 	if (common.json)
-		print_json(&result);
+		print_json(&result, lab, machine, boots);
 	else
+		json_decref(boots);
+	if (!common.json)
 		printf("%s: %s\n", c->name,
 		       ok ? "ready" : "not ready; what is 'bad' above must be mended first");
 	return ok ? 0 : 1;
@@ -129,12 +169,16 @@ const Command cmd_check = {
 		"  --files             only the campaign file and what it names\n"
 		"  --quick             tools, disk, targets and oracle; not the source and the "
 		"patches\n"
-		"  --boot[=N]          also build the base and boot it N times (default 3): does "
-		"it fault as said?\n"
-		"                      (not with versions: their survey says)\n"
+		"  --boot[=N]          also build and boot both ends: does the base fault as said, "
+		"and the kernel with\n"
+		"                      all candidates not? At least 3 boots each, up to N (30) to "
+		"see a fault; how\n"
+		"                      often it faults, and how long the night will take (not with "
+		"versions)\n"
+		"  --target NAME       only this one of its targets\n"
 		"  --results DIR       (default: $KEXSECT_RESULTS, else ./results)\n"
 		"  --cache DIR         (default: $KEXSECT_CACHE, else ~/.cache/kexsect)\n"
-		"  --json              one JSON object: ok, checks[], matrix\n" HELP_SOURCES
-		"  --no-sandbox        as for run\n",
+		"  --json              one JSON object: ok, verdict, checks[], matrix, "
+		"boot\n" HELP_SOURCES "  --no-sandbox        as for run\n",
 	.run = run,
 };

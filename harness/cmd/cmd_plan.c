@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "cmd/command.h"
+#include "cmd/forecast.h"
 #include "engine/engine.h"
 #include "job/expand.h"
 #include "job/versions.h"
@@ -52,7 +53,7 @@ typedef struct {
 	double q[8];
 	guint n_q;
 	guint64 targets, draws, limit_s, seed, threads;
-	double boot_s, build_s, clean_build_s, switch_s; /* NaN: measured, or assumed */
+	ForecastCosts costs;
 } Asked;
 
 static bool seconds(const char *option, const char *text, double *ret)
@@ -98,13 +99,13 @@ static bool own(int option, const char *value, gpointer user)
 	case OPT_LIMIT:
 		return cmd_number("limit", value, 0, &a->limit_s);
 	case OPT_BOOT_COST:
-		return seconds("boot-cost", value, &a->boot_s);
+		return seconds("boot-cost", value, &a->costs.boot_s);
 	case OPT_BUILD_COST:
-		return seconds("build-cost", value, &a->build_s);
+		return seconds("build-cost", value, &a->costs.build_s);
 	case OPT_CLEAN_COST:
-		return seconds("clean-build-cost", value, &a->clean_build_s);
+		return seconds("clean-build-cost", value, &a->costs.clean_build_s);
 	case OPT_SWITCH_COST:
-		return seconds("switch-cost", value, &a->switch_s);
+		return seconds("switch-cost", value, &a->costs.switch_s);
 	case OPT_SEED:
 		return cmd_number("seed", value, 0, &a->seed);
 	case OPT_THREADS:
@@ -115,47 +116,6 @@ static bool own(int option, const char *value, gpointer user)
 }
 
 /* ---- what is known ---- */
-
-/* A variant's boot parameters are not compiled. */
-static SearchVariant compiled(SearchVariant v, gpointer user)
-{
-	return engine_compiled(user, v);
-}
-
-/* Earlier runs, if there are any; no store is no error. */
-static bool measure(const Campaign *c, const char *results, SimMeasured *ret, GError **error)
-{
-	g_autoptr(GError) why = NULL;
-	g_autoptr(Store) store = store_open(results, STORE_READ, &why);
-	*ret = (SimMeasured){
-		.boot_s = NAN, .build_s = NAN, .clean_build_s = NAN, .launcher_s = NAN, .q = NAN};
-	if (store)
-		return sim_measure(store, c->name, c->digest, ret, error);
-	if (g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
-		return true;
-	g_propagate_error(error, g_steal_pointer(&why));
-	return false;
-}
-
-/* Asked for, else measured, else assumed. */
-static double first_of(double asked, double measured, double assumed)
-{
-	return !isnan(asked) ? asked : !isnan(measured) ? measured : assumed;
-}
-
-static void fill_costs(const Asked *a, const SimMeasured *m, SimPlan *p)
-{
-	SearchCosts assumed;
-	search_costs_init(&assumed);
-	p->boot_s = first_of(a->boot_s, m->boot_s, assumed.boot_s);
-	p->build_s = first_of(a->build_s, m->build_s, assumed.build_s);
-	p->clean_build_s = first_of(a->clean_build_s, m->clean_build_s,
-				    first_of(NAN, m->launcher_s, assumed.clean_build_s));
-	p->clean_build_s = fmax(p->clean_build_s, p->build_s);
-	p->switch_s = first_of(a->switch_s, NAN, assumed.switch_s);
-	/* The first kernel of a recipe is compiled from nothing; after a run it is in the cache. */
-	p->start_s = m->runs ? 0 : p->clean_build_s;
-}
 
 static void fill_rates(Asked *a, const SimMeasured *m)
 {
@@ -251,7 +211,8 @@ static char *span(double s)
 static void print_basis(const Campaign *c, const SimPlan *p, const SimMeasured *m, const Asked *a)
 {
 	g_autofree char *clean = span(p->clean_build_s), *night = span(p->seconds);
-	bool asked = !isnan(a->boot_s) || !isnan(a->build_s) || !isnan(a->clean_build_s);
+	bool asked = !isnan(a->costs.boot_s) || !isnan(a->costs.build_s) ||
+		     !isnan(a->costs.clean_build_s);
 	if (campaign_searches(c))
 		printf("%s: %u candidates, a verdict at %g\n", c->name, p->problem->n,
 		       p->problem->confidence);
@@ -377,18 +338,12 @@ static int plan(const Campaign *c, Asked *a, const CommonOptions *common)
 	g_auto(SimMeasured) m = {0};
 	g_auto(EngineProblem) problem = {0};
 	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(Row));
-	if (!measure(c, common->results, &m, &error) ||
+	if (!forecast_measure(c, common->results, &m, &error) ||
 	    !engine_problem(c, m.matrix, &problem, &error))
 		return cmd_fail(error);
-	SimPlan p = {.problem = &problem.problem,
-		     .compiled = compiled,
-		     .user = (gpointer)c,
-		     .boots = c->budget.boots,
-		     .builds = c->budget.builds,
-		     .seconds = c->budget.hours * 3600,
-		     .draws = (guint)a->draws,
-		     .seed = a->seed};
-	fill_costs(a, &m, &p);
+	SimPlan p = forecast_plan(c, &problem, &a->costs, &m);
+	p.draws = (guint)a->draws;
+	p.seed = a->seed;
 	fill_rates(a, &m);
 	if (!common->json)
 		print_basis(c, &p, &m, a);
@@ -412,14 +367,7 @@ static void on_expand(const char *step, gpointer user)
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
-	Asked a = {.targets = 2,
-		   .draws = 200,
-		   .limit_s = 20,
-		   .seed = 1,
-		   .boot_s = NAN,
-		   .build_s = NAN,
-		   .clean_build_s = NAN,
-		   .switch_s = NAN};
+	Asked a = {.targets = 2, .draws = 200, .limit_s = 20, .seed = 1, .costs = FORECAST_UNKNOWN};
 	int status = cmd_parse(&cmd_plan, argc, argv, options, own, &a, &common, 1, 1);
 	if (status >= 0)
 		return status;

@@ -19,5 +19,3 @@ void check_target(Check *k, const TargetConfig *config);
 void check_version_targets(Check *k);
 void check_versions(Check *k);
 void check_survey(Check *k);
-/* Builds launcher and base and boots it `boots` times. */
-void check_boots(Check *k);

@@ -29,15 +29,21 @@ void check_result_clear(CheckResult *r)
 	g_clear_pointer(&r->matrix, json_decref);
 }
 
-void check_add(Check *k, const char *group, CheckState state, const char *what, char *detail)
+void check_note(CheckResult *r, const CheckOptions *options, const char *group, CheckState state,
+		const char *what, char *detail)
 {
 	CheckLine *l = g_new0(CheckLine, 1);
 	*l = (CheckLine){.group = group, .what = g_strdup(what), .detail = detail, .state = state};
-	g_ptr_array_add(k->result->lines, l);
-	k->result->bad += state == CHECK_BAD;
-	k->result->warnings += state == CHECK_WARNING;
-	if (k->options->report)
-		k->options->report(l, NULL, k->options->user);
+	g_ptr_array_add(r->lines, l);
+	r->bad += state == CHECK_BAD;
+	r->warnings += state == CHECK_WARNING;
+	if (options->report)
+		options->report(l, NULL, options->user);
+}
+
+void check_add(Check *k, const char *group, CheckState state, const char *what, char *detail)
+{
+	check_note(k->result, k->options, group, state, what, detail);
 }
 
 void check_step(Check *k, const char *format, ...)
@@ -111,7 +117,9 @@ void check_target(Check *k, const TargetConfig *config)
 static void check_targets(Check *k)
 {
 	for (unsigned t = 0; t < k->campaign->target_names_count; t++)
-		check_target(k, k->campaign->targets[t]);
+		if (!k->options->target ||
+		    g_str_equal(k->options->target, k->campaign->targets[t]->name))
+			check_target(k, k->campaign->targets[t]);
 	check_version_targets(k);
 }
 
@@ -244,10 +252,7 @@ bool check_campaign(Campaign *c, const CheckOptions *options, CheckResult *ret)
 	check_targets(&k);
 	check_oracle(&k);
 	check_survey(&k);
-	bool boots = options->boots && campaign_needs_source(c);
-	if ((options->source || boots) && ret->bad == 0)
+	if (options->source && ret->bad == 0)
 		check_source(&k);
-	if (options->boots && ret->bad == 0 && !c->versions_count)
-		check_boots(&k);
 	return ret->bad == 0;
 }

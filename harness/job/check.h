@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What can be known before the night: tools, sandbox, disk, target, oracle, sources, what applies
- * with what, and with real boots whether the base behaves as the campaign says. */
+ * with what. (With real boots, whether both ends behave as the campaign says: engine/ends.h.) */
 #pragma once
 
 #include <glib.h>
@@ -24,9 +24,7 @@ typedef struct {
 	bool sandbox;
 	bool source; /* import the source when it is missing, and try the patches (half a minute
 			once) */
-	unsigned
-		boots; /* so many boots of the base with its fixtures, after building it; 0: none */
-	const char *program; /* runs `PROGRAM job build|boot FILE` for that */
+	const char *target; /* only this one of the campaign's; NULL: all */
 	/* each line as soon as it is known; `line` is ours. Long steps are told with text and a
 	 * NULL line. May be NULL. */
 	void (*report)(const CheckLine *line, const char *step, gpointer user);
@@ -45,6 +43,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckResult, check_result_clear)
 /* Checks everything asked for and always fills *ret. True when nothing is bad. */
 /* With `source` the candidates that only the source can tell are added to the campaign. */
 bool check_campaign(Campaign *c, const CheckOptions *options, CheckResult *ret);
+
+/* Adds a line that was found elsewhere and reports it; takes over `detail`. */
+void check_note(CheckResult *r, const CheckOptions *options, const char *group, CheckState state,
+		const char *what, char *detail);
 
 /* kernel_apply_matrix() of a campaign's fixtures and candidates. */
 json_t *check_matrix(const Campaign *c, const char *cache, GError **error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* engine_driver WORLD RESULTS PROGRAM [again] [json|quiet|terminal]: runs the campaign of a world
- * file ("candidates": [{"name", "kind", "depends", "conflicts"}], "confidence", "budget", "mode",
- * …) with the engine. Prints "error CODE: text" on standard error when it fails. */
+/* engine_driver WORLD RESULTS PROGRAM [again|ends] [json|quiet|terminal]: runs the campaign of a
+ * world file ("candidates": [{"name", "kind", "depends", "conflicts"}], "confidence", "budget",
+ * "mode", …) with the engine; ends: boots both ends of it only, and prints ends_json(). Prints
+ * "error CODE: text" on standard error when it fails. */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/ends.h"
 #include "engine/engine.h"
 
 static unsigned copy_list(const json_t *from, const char *key, char ***ret)
@@ -202,6 +204,18 @@ static bool has(char **args, const char *word)
 	return g_strv_contains((const char *const *)args, word);
 }
 
+static int try_ends(const Campaign *c, const EngineOptions *o, const json_t *world, GError **error)
+{
+	g_auto(Ends) e = {.cache = o->cache,
+			  .program = o->program,
+			  .matrix = json_object_get(world, "matrix"),
+			  .most = (unsigned)kx_json_int(world, "most", 0)};
+	bool ok = ends_run(&e, c, error);
+	g_autoptr(json_t) out = ends_json(&e);
+	kx_json_line(out);
+	return !ok;
+}
+
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
@@ -270,7 +284,8 @@ int main(int argc, char **argv)
 			   .job_silence_s = (unsigned)kx_json_int(w, "silence_s", 0),
 			   .job_grace_s = (unsigned)kx_json_int(w, "grace_s", 0)};
 	g_autoptr(GError) error = NULL;
-	int status = engine_run(&c, &o, &error);
+	int status =
+		has(argv + 4, "ends") ? try_ends(&c, &o, w, &error) : engine_run(&c, &o, &error);
 	if (error)
 		fprintf(stderr, "error %d: %s\n", error->code, error->message);
 	g_free(survey.variants);

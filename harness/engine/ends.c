@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/ends.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/proc.h"
+#include "engine/engine-internal.h"
+
+#define GRID 4000
+#define STRAYS 2 /* one fault of a good kernel may be a stray one; so many are not */
+
+typedef struct {
+	Ends *e;
+	const Campaign *c;
+	const TargetConfig *target;
+	const char *folder;
+	EndsSide *side; /* that is booted */
+	json_t *result; /* the job's last line */
+	double total_s; /* of the boots so far */
+	unsigned timed;
+	bool infra, machine; /* the last boot failed; because of the machine */
+} Run;
+
+/* ---- numbers ---- */
+
+void ends_rate(unsigned hits, unsigned misses, double *ret_mean, double *ret_low, double *ret_high)
+{
+	double top = (double)hits + misses ? hits / ((double)hits + misses) : 0.5, sum = 0, at = 0;
+	double peak = hits * log(fmax(top, 1e-300)) + misses * log(fmax(1 - top, 1e-300));
+	double weight[GRID];
+	for (int i = 0; i < GRID; i++) {
+		double q = (i + 0.5) / GRID;
+		weight[i] = exp(hits * log(q) + misses * log1p(-q) - peak);
+		sum += weight[i];
+	}
+	*ret_mean = (hits + 1.0) / (hits + misses + 2.0);
+	*ret_low = *ret_high = 0;
+	for (int i = 0; i < GRID; i++) {
+		double before = at;
+		at += weight[i] / sum;
+		if (before <= 0.025 && at > 0.025)
+			*ret_low = (double)i / GRID;
+		if (before <= 0.975 && at > 0.975)
+			*ret_high = (i + 1.0) / GRID;
+	}
+}
+
+/* ---- jobs ---- */
+
+static void say(const Ends *e, const char *format, const char *what)
+{
+	g_autofree char *text = g_strconcat(format, what, NULL);
+	if (e->step)
+		e->step(text, e->user);
+}
+
+static void take_trial(Run *r, const json_t *line)
+{
+	const char *outcome = kx_json_str(line, "outcome"), *reason = kx_json_str(line, "reason");
+	double s = kx_json_num(json_object_get(line, "seconds"), "total", NAN);
+	EndsSide *side = r->side;
+	bool fault = g_strcmp0(outcome, "fault") == 0, clean = g_strcmp0(outcome, "clean") == 0;
+	side->faults += fault;
+	side->cleans += clean;
+	r->infra = g_strcmp0(outcome, "infra") == 0;
+	r->machine = r->infra && g_strcmp0(kx_json_str(line, "cause"), "machine") == 0;
+	if (!isnan(s)) {
+		r->total_s += s;
+		r->timed++;
+	}
+	if (!fault && !clean) {
+		side->others++;
+		g_free(side->trouble);
+		side->trouble =
+			g_strdup_printf("%s: %s", outcome ? outcome : "?", reason ? reason : "");
+	}
+	say(r->e, "boot: ", outcome ? outcome : "?");
+}
+
+static void on_line(const char *text, gpointer user)
+{
+	Run *r = user;
+	g_autoptr(json_t) line = kx_json_parse(text, "job", NULL);
+	const char *event = line ? kx_json_str(line, "event") : NULL;
+	if (g_strcmp0(event, "trial") == 0) {
+		take_trial(r, line);
+	} else if (g_strcmp0(event, "result") == 0) {
+		json_decref(r->result);
+		r->result = json_incref(line);
+	} else if (g_strcmp0(event, "step") == 0 && json_object_get(line, "total")) {
+		say(r->e, kx_json_str(line, "step"), ""); /* of a build */
+	}
+}
+
+/* False: the lab failed. True: *ret_ok says whether the job could do it. */
+static bool run_job(Run *r, const char *kind, const json_t *request, bool *ret_ok, GError **error)
+{
+	g_autofree char *name = g_strdup_printf("%s.json", kind);
+	g_autofree char *path = g_build_filename(r->folder, name, NULL);
+	KxProc proc = {.argv = (const char *const[]){r->e->program, "job", kind, path, NULL},
+		       .fds = kx_proc_inherited()};
+	g_clear_pointer(&r->result, json_decref);
+	if (!kx_json_save(path, request, error) || !kx_child_run(&proc, on_line, r, 30, error))
+		return false;
+	const char *status = r->result ? kx_json_str(r->result, "status") : NULL;
+	*ret_ok = g_strcmp0(status, "ok") == 0;
+	if (!kx_cancelled() && (*ret_ok || g_strcmp0(status, "unbuildable") == 0))
+		return true;
+	const char *reason = r->result ? kx_json_str(r->result, "reason") : "the job crashed";
+	r->machine |= g_strcmp0(kx_json_str(r->result, "cause"), "machine") == 0;
+	g_set_error(error, KX_ERROR, kx_cancelled() ? KX_ERROR_CANCELLED : KX_ERROR_FAILED,
+		    "%s: %s", kind, kx_cancelled() ? "stopped on request" : reason);
+	return false;
+}
+
+/* The kernel and its identity; NULL with *error, or without: it does not build. */
+static json_t *build(Run *r, uint64_t mask, bool launcher, GError **error)
+{
+	bool ok = false;
+	g_autoptr(json_t) request = engine_build_request(r->c, mask, launcher);
+	json_object_set_new(request, "sandbox", json_boolean(!r->e->no_sandbox));
+	json_object_set_new(request, "cache", kx_json_text(r->e->cache));
+	say(r->e, "building ", launcher ? "the launcher" : r->side->name);
+	if (!run_job(r, "build", request, &ok, error))
+		return NULL;
+	const json_t *seconds = json_object_get(r->result, "seconds");
+	double s = kx_json_num(seconds, "compile", 0) + kx_json_num(seconds, "apply", 0) +
+		   kx_json_num(seconds, "configure", 0);
+	if (!kx_json_bool(r->result, "cached", false) && !launcher)
+		r->e->build_s = isnan(r->e->build_s) ? s : fmax(s, r->e->build_s);
+	if (ok)
+		return json_incref(r->result);
+	const char *why = kx_json_str(r->result, "reason");
+	g_free(r->side->trouble);
+	r->side->trouble = g_strdup_printf("it does not build: %s", why ? why : "?");
+	return NULL;
+}
+
+/* So many boots in one job, up to the outcome `stop`; NULL: all of them. */
+static bool boot(Run *r, uint64_t mask, const json_t *kernel, const char *launcher, unsigned boots,
+		 const char *stop, GError **error)
+{
+	bool ok = false;
+	const EndsSide *side = r->side;
+	unsigned first = side->faults + side->cleans + side->others + 1;
+	g_autofree char *cmdline = engine_cmdline(r->c, mask);
+	g_autofree char *evidence =
+		g_build_filename(r->folder, side == &r->e->base ? "base" : "full", NULL);
+	g_autoptr(json_t) request = json_pack(
+		"{s:i s:s s:s s:O s:O s:s s:s s:i s:i s:s s:s s:[s]}", "format", 1, "target",
+		r->target->path, "oracle", r->c->oracle->path, "kernel",
+		json_object_get(kernel, "kernel"), "identity", json_object_get(kernel, "identity"),
+		"cmdline", cmdline, "mode", r->c->mode == BOOT_COLD ? "cold" : "kexec", "boots",
+		(int)boots, "first", (int)first, "cache", r->e->cache, "evidence", evidence,
+		"stop_at", "infra");
+	if (stop)
+		json_array_append_new(json_object_get(request, "stop_at"), json_string(stop));
+	if (launcher)
+		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));
+	if (r->target->vm.phase.steps)
+		json_object_set_new(request, "phase_first", json_integer(first - 1));
+	if (!kx_mkdir(evidence, error) || !run_job(r, "boot", request, &ok, error))
+		return false;
+	if (!r->infra)
+		return true;
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: %s", side->name, side->trouble);
+	return false;
+}
+
+/* ---- one end ---- */
+
+static bool may_go_on(const EndsSide *s, unsigned least, unsigned most)
+{
+	unsigned boots = s->faults + s->cleans + s->others;
+	if (boots < least)
+		return true;
+	if (s->others == boots) /* it does not come up */
+		return false;
+	return s->wants_fault ? s->faults == 0 && boots < most : false;
+}
+
+static bool boot_side(Run *r, uint64_t mask, const json_t *kernel, const char *launcher,
+		      GError **error)
+{
+	unsigned least = r->e->least ? r->e->least : ENDS_LEAST;
+	unsigned most = MAX(r->e->most ? r->e->most : ENDS_MOST, least);
+	EndsSide *s = r->side;
+	for (unsigned n = least; may_go_on(s, least, most);) {
+		unsigned done = s->faults + s->cleans + s->others;
+		/* the machine stays up within a job, so the rest is one job up to its first fault
+		 */
+		n = done < least ? least - done : most - done;
+		if (!boot(r, mask, kernel, launcher, n, done < least ? NULL : "fault", error))
+			return false;
+		if (s->faults + s->cleans + s->others == done) {
+			g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "the job made no boot");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool has_launcher(const Run *r)
+{
+	return r->c->mode == BOOT_KEXEC && g_str_equal(r->target->launcher.kernel, "base");
+}
+
+static bool try_side(Run *r, EndsSide *side, uint64_t mask, GError **error)
+{
+	const char *own = r->target->launcher.kernel;
+	r->side = side;
+	side->tried = true;
+	g_autoptr(GError) why = NULL;
+	g_autoptr(json_t) launcher = has_launcher(r) ? build(r, 0, true, &why) : NULL;
+	g_autoptr(json_t) kernel = launcher || !has_launcher(r)
+					   ? build(r, engine_compiled(r->c, mask), false, &why)
+					   : NULL;
+	if (kernel && boot_side(r, mask, kernel,
+				launcher		   ? kx_json_str(launcher, "kernel")
+				: g_str_equal(own, "base") ? NULL
+							   : own,
+				&why))
+		return true;
+	if (!why)
+		return true; /* it does not build: side->trouble */
+	r->e->machine = r->machine;
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
+}
+
+static EndsState state_of(const EndsSide *s)
+{
+	unsigned seen = s->faults + s->cleans;
+	if (!seen)
+		return s->whole && s->trouble && g_str_has_prefix(s->trouble, "it does not build")
+			       ? ENDS_WRONG
+			       : ENDS_UNSURE;
+	if (s->wants_fault && s->faults)
+		return ENDS_OK;
+	if (s->wants_fault)
+		return s->whole && pow(1 - ENDS_DETECT_Q, s->cleans) < ENDS_MISSED ? ENDS_WRONG
+										   : ENDS_UNSURE;
+	if (!s->faults)
+		return ENDS_OK;
+	return s->whole && s->faults >= STRAYS ? ENDS_WRONG : ENDS_UNSURE;
+}
+
+/* What it means, in words. */
+static const char *meaning(const EndsSide *s)
+{
+	if (s->faults + s->cleans == 0)
+		return "whether it faults is not known";
+	if (s->state == ENDS_OK)
+		return s->wants_fault ? "as the campaign says" : "no fault, as the campaign says";
+	if (s->wants_fault)
+		return s->state == ENDS_WRONG
+			       ? "the campaign says that it faults: there is nothing to look for"
+			       : "the campaign says that it faults; so few boots do not tell";
+	if (!s->whole)
+		return "it should not fault, but not all candidates go together, so others may do "
+		       "better";
+	return s->state == ENDS_WRONG ? "the campaign says that it does not fault: no combination "
+					"can make the difference"
+				      : "the campaign says that it does not; one fault may be a "
+					"stray one";
+}
+
+static void judge(EndsSide *s)
+{
+	unsigned boots = s->faults + s->cleans + s->others;
+	if (!s->tried)
+		return;
+	s->state = state_of(s);
+	g_autofree char *seen =
+		boots ? g_strdup_printf("%u of %u boots fault; ", s->faults, boots) : g_strdup("");
+	s->text = g_strdup_printf("%s%s%s%s", seen, meaning(s), s->trouble ? "; " : "",
+				  s->trouble ? s->trouble : "");
+}
+
+/* ---- both ---- */
+
+uint64_t ends_full(const Campaign *c, const json_t *matrix, bool *ret_whole)
+{
+	*ret_whole = true;
+	if (campaign_is_numbered(c))
+		return c->candidates_count;
+	g_auto(EngineProblem) p = {0};
+	uint64_t all = 0, full = 0;
+	for (unsigned i = 0; i < c->candidates_count && i < 64; i++)
+		all |= (uint64_t)1 << i;
+	if (!engine_problem(c, matrix, &p, NULL))
+		return all;
+	g_autoptr(Search) search = search_new(&p.problem, NULL);
+	for (unsigned i = 0; search && i < c->candidates_count; i++) {
+		uint64_t more = search_closure(search, full | (uint64_t)1 << i);
+		if (search_is_valid(search, more))
+			full = more;
+	}
+	*ret_whole = full == all;
+	return search ? full : all;
+}
+
+static char *full_name(const Campaign *c, uint64_t mask, bool whole)
+{
+	if (campaign_is_numbered(c))
+		return g_strdup("the end of the range");
+	return whole ? g_strdup_printf("all %u candidates", c->candidates_count)
+		     : g_strdup_printf("%d of %u candidates, all that go together",
+				       __builtin_popcountll(mask), c->candidates_count);
+}
+
+static const TargetConfig *target_of(const Ends *e, const Campaign *c)
+{
+	return e->target ? e->target : c->targets[0];
+}
+
+static bool try_both(Run *r, GError **error)
+{
+	const Campaign *c = r->c;
+	Ends *e = r->e;
+	bool cures = c->effect == EFFECT_CURES;
+	uint64_t full = ends_full(c, e->matrix, &e->full.whole);
+	e->base.name = g_strdup(c->history ? "the start of the range" : "the base");
+	e->base.wants_fault = cures;
+	e->base.whole = true;
+	e->full.name = full_name(c, full, e->full.whole);
+	e->full.wants_fault = !cures;
+	/* In an order campaign the other order is only known from the compiled kernel. */
+	bool both = campaign_searches(c) && !c->order && full;
+	return try_side(r, &e->base, 0, error) &&
+	       (!both || state_of(&e->base) == ENDS_WRONG || try_side(r, &e->full, full, error));
+}
+
+bool ends_run(Ends *e, const Campaign *c, GError **error)
+{
+	e->q = e->q_low = e->q_high = e->boot_s = e->build_s = NAN;
+	g_autofree char *folder = kx_temp_dir("check", NULL);
+	if (!folder) {
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: no folder can be made",
+			    g_get_tmp_dir());
+		return false;
+	}
+	Run r = {.e = e, .c = c, .target = target_of(e, c), .folder = folder};
+	bool ok = try_both(&r, error);
+	judge(&e->base);
+	judge(&e->full);
+	const EndsSide *faulty = e->base.wants_fault ? &e->base : &e->full;
+	if (faulty->faults + faulty->cleans)
+		ends_rate(faulty->faults, faulty->cleans, &e->q, &e->q_low, &e->q_high);
+	if (r.timed)
+		e->boot_s = r.total_s / r.timed;
+	json_decref(r.result);
+	kx_remove_tree(folder, NULL);
+	return ok;
+}
+
+static void clear_side(EndsSide *s)
+{
+	g_free(s->name);
+	g_free(s->trouble);
+	g_free(s->text);
+}
+
+void ends_clear(Ends *e)
+{
+	clear_side(&e->base);
+	clear_side(&e->full);
+}
+
+static json_t *number(double x)
+{
+	return isnan(x) ? json_null() : json_real(x);
+}
+
+json_t *ends_json(const Ends *e)
+{
+	static const char *const states[] = {"ok", "unsure", "wrong"};
+	json_t *sides = json_array();
+	for (const EndsSide *s = &e->base; s; s = s == &e->base ? &e->full : NULL)
+		if (s->tried)
+			json_array_append_new(
+				sides, json_pack("{s:o s:s s:s s:o s:i s:i s:i}", "name",
+						 kx_json_text(s->name), "wants",
+						 s->wants_fault ? "fault" : "clean", "state",
+						 states[s->state], "text",
+						 kx_json_text(s->text ? s->text : ""), "boots",
+						 (int)(s->faults + s->cleans + s->others), "faults",
+						 (int)s->faults, "cleans", (int)s->cleans));
+	json_t *q = isnan(e->q) ? json_null()
+				: json_pack("{s:f s:f s:f}", "mean", e->q, "low", e->q_low, "high",
+					    e->q_high);
+	return json_pack("{s:o s:o s:o s:o}", "sides", sides, "q", q, "boot_s", number(e->boot_s),
+			 "build_s", number(e->build_s));
+}
