@@ -227,8 +227,8 @@ static bool start(Acceptance *a, const char *text, size_t len, GError **error)
 	return a->child != NULL;
 }
 
-Acceptance *daemon_submit_text(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
-			       DaemonAnswerFunc done, gpointer user)
+Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
+			  DaemonAnswerFunc done, gpointer user)
 {
 	g_autoptr(GError) error = NULL;
 	Acceptance *a = g_new0(Acceptance, 1);
@@ -246,26 +246,6 @@ Acceptance *daemon_submit_text(Daemon *d, const DaemonPeer *peer, const char *te
 	refuse(a, error);
 	acceptance_free(a);
 	return NULL;
-}
-
-Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
-			  DaemonAnswerFunc done, gpointer user)
-{
-	g_autoptr(json_t) o =
-		json_pack("{s:i, s:s, s:O, s:i, s:b}", "v", REQUEST_VERSION, "do", "submit",
-			  "snapshot", r->snapshot, "priority", r->priority, "again", r->again);
-	if (r->window)
-		json_object_set_new(o, "window", json_string(r->window));
-	if (r->hours > 0)
-		json_object_set_new(o, "hours", json_real(r->hours));
-	if (r->boots)
-		json_object_set_new(o, "boots", json_integer(r->boots));
-	if (r->compile_minutes > 0)
-		json_object_set_new(o, "compile_minutes", json_real(r->compile_minutes));
-	char *text = json_dumps(o, JSON_COMPACT);
-	Acceptance *a = daemon_submit_text(d, peer, text, strlen(text), done, user);
-	free(text);
-	return a;
 }
 
 void daemon_submit_drop(Acceptance *a)

@@ -88,10 +88,7 @@ json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r);
  * refused at once, and `done` has been called. */
 typedef struct Acceptance Acceptance;
 typedef void (*DaemonAnswerFunc)(const json_t *answer, gpointer user);
-Acceptance *daemon_submit_text(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
-			       DaemonAnswerFunc done, gpointer user);
-/* The same of one that was read already. */
-Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const Request *r,
+Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
 			  DaemonAnswerFunc done, gpointer user);
 void daemon_submit_drop(Acceptance *a);
 

@@ -212,8 +212,7 @@ static void handle(Connection *c, const char *line, size_t len)
 		say_error(c, error);
 	} else if (is_long || r.kind == REQUEST_SUBMIT) {
 		set_timeout(c, 0);
-		c->acceptance =
-			daemon_submit_text(c->server->d, &c->peer, line, len, on_accepted, c);
+		c->acceptance = daemon_submit(c->server->d, &c->peer, line, len, on_accepted, c);
 	} else if (r.kind == REQUEST_WATCH) {
 		watch(c, &r);
 	} else {

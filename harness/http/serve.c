@@ -223,8 +223,7 @@ static enum MHD_Result submit(Exchange *x)
 	g_string_erase(x->body, 0, (gssize)at + 1);
 	g_string_prepend(x->body, begin);
 	set_phase(x, PEER_SENDS);
-	x->acceptance =
-		daemon_submit_text(x->h->d, &x->who, x->body->str, x->body->len, on_accepted, x);
+	x->acceptance = daemon_submit(x->h->d, &x->who, x->body->str, x->body->len, on_accepted, x);
 	if (x->late_ready)
 		return send_reply(x, &x->late);
 	x->suspended = true;
