@@ -39,6 +39,8 @@ struct Daemon {
 
 /* Plans as soon as the loop is idle. */
 void daemon_replan(Daemon *d);
+/* How many campaigns have an engine. */
+guint daemon_count_running(const Daemon *d);
 /* The submission that is not over; NULL: none of that id. */
 Submission *daemon_find_active(Daemon *d, gint64 id);
 /* Sets the state and the reason, saves, and tells who listens; an over one leaves `active` (and is
