@@ -2,14 +2,14 @@
 /* The queue: the requests of the UNIX socket (daemon/request.h), with an address each. */
 #include "http/http-internal.h"
 
-static HttpReply from_answer(json_t *answer)
+/* `key`: of the answer; its only one here is `as`. */
+static HttpReply from_answer(json_t *answer, const char *key, const char *as)
 {
 	g_autoptr(json_t) a = answer;
 	g_autoptr(GError) error = request_answer_error(a);
 	if (error)
 		return http_reply_error(0, error);
-	json_t *s = json_object_get(a, "submission");
-	return http_reply_json(json_pack("{s:O}", "campaign", s));
+	return http_reply_json(json_pack("{s:O}", as, json_object_get(a, key)));
 }
 
 static HttpReply list(Exchange *x)
@@ -56,11 +56,15 @@ static const char description[] = {
 
 HttpReply http_lab(Exchange *x)
 {
-	static const RequestKind kinds[HTTP_ROUTE_MAX] = {[HTTP_CAMPAIGN] = REQUEST_STATUS,
-							  [HTTP_PAUSE] = REQUEST_PAUSE,
-							  [HTTP_RESUME] = REQUEST_RESUME,
-							  [HTTP_CANCEL] = REQUEST_CANCEL};
-	Request r = {.kind = kinds[x->route.kind], .id = x->route.id};
+	static const RequestKind kinds[HTTP_ROUTE_MAX] = {
+		[HTTP_CAMPAIGN] = REQUEST_STATUS, [HTTP_PAUSE] = REQUEST_PAUSE,
+		[HTTP_RESUME] = REQUEST_RESUME,	  [HTTP_CANCEL] = REQUEST_CANCEL,
+		[HTTP_RELEASE] = REQUEST_RELEASE, [HTTP_QUARANTINE] = REQUEST_QUARANTINE,
+		[HTTP_CHECK] = REQUEST_CHECK};
+	Request r = {.kind = kinds[x->route.kind],
+		     .id = x->route.id,
+		     .target = x->route.target,
+		     .reason = x->route.reason};
 	switch (x->route.kind) {
 	case HTTP_HEALTH:
 		return health(x->h);
@@ -78,7 +82,10 @@ HttpReply http_lab(Exchange *x)
 	case HTTP_TARGETS:
 		return http_reply_json(json_pack("{s:o}", "targets", daemon_targets(x->h->d)));
 	default: {
-		HttpReply reply = from_answer(daemon_answer(x->h->d, &x->who, &r));
+		bool target = x->route.target != NULL;
+		HttpReply reply = from_answer(daemon_answer(x->h->d, &x->who, &r),
+					      target ? "target" : "submission",
+					      target ? "target" : "campaign");
 		reply.changes = x->route.kind != HTTP_CAMPAIGN;
 		return reply;
 	}

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #define MAX_TARGET 2048
+#define MAX_REASON 500
 #define DEFAULT_LIMIT 50
 #define MAX_LIMIT 200
 
@@ -23,6 +24,9 @@ static const HttpRow routes[] = {
 	{"POST", "api/v1/campaigns/#id/cancel", HTTP_CANCEL, HTTP_OPERATE, ""},
 	{"GET", "api/v1/journal", HTTP_JOURNAL, HTTP_READ, "after limit"},
 	{"GET", "api/v1/targets", HTTP_TARGETS, HTTP_READ, ""},
+	{"POST", "api/v1/targets/$target/release", HTTP_RELEASE, HTTP_ADMIN, ""},
+	{"POST", "api/v1/targets/$target/quarantine", HTTP_QUARANTINE, HTTP_ADMIN, "reason"},
+	{"POST", "api/v1/targets/$target/check", HTTP_CHECK, HTTP_ADMIN, ""},
 	{"GET", "api/v1/events", HTTP_EVENTS, HTTP_READ, "campaign"},
 	{"GET", "api/v1/runs", HTTP_RUNS, HTTP_READ, "before limit"},
 	{"GET", "api/v1/runs/$run", HTTP_RUN, HTTP_READ, ""},
@@ -74,10 +78,10 @@ static GStrv split(const char *path)
 	return g_strv_builder_end(names);
 }
 
-static bool is_run(const char *name)
+static bool is_word(const char *name, size_t most)
 {
 	size_t len = strlen(name);
-	return len <= 128 &&
+	return len > 0 && len <= most &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
 		       len;
 }
@@ -105,7 +109,12 @@ static bool match_name(const char *pattern, const char *name, HttpRoute *r)
 	if (g_str_equal(pattern, "$run")) {
 		g_free(r->run);
 		r->run = g_strdup(name);
-		return is_run(name);
+		return is_word(name, 128);
+	}
+	if (g_str_equal(pattern, "$target")) {
+		g_free(r->target);
+		r->target = g_strdup(name);
+		return is_word(name, 64);
 	}
 	return g_str_equal(pattern, name);
 }
@@ -125,9 +134,25 @@ static bool match(const char *pattern, char **names, HttpRoute *r)
 	return !wanted[i] && !names[i];
 }
 
+/* A line of text. */
+static bool take_reason(const char *value, HttpRoute *r)
+{
+	g_free(r->reason);
+	r->reason = g_uri_unescape_string(value, NULL);
+	if (!r->reason || !*r->reason || strlen(r->reason) > MAX_REASON ||
+	    !g_utf8_validate(r->reason, -1, NULL))
+		return false;
+	for (const char *p = r->reason; *p; p++)
+		if (g_ascii_iscntrl(*p))
+			return false;
+	return true;
+}
+
 static bool take_pair(const char *key, const char *value, HttpRoute *r)
 {
 	gint64 n;
+	if (g_str_equal(key, "reason"))
+		return take_reason(value, r);
 	if (g_str_equal(key, "state"))
 		return (r->state = submission_state_of(value)) >= 0;
 	if (g_str_equal(key, "before"))
@@ -212,5 +237,7 @@ void http_route_clear(HttpRoute *r)
 {
 	g_free(r->run);
 	g_free(r->path);
+	g_free(r->target);
+	g_free(r->reason);
 	*r = (HttpRoute){0};
 }

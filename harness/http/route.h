@@ -19,6 +19,9 @@ typedef enum {
 	HTTP_CANCEL,
 	HTTP_JOURNAL,
 	HTTP_TARGETS,
+	HTTP_RELEASE,
+	HTTP_QUARANTINE,
+	HTTP_CHECK,
 	HTTP_PAGE,
 	HTTP_EVENTS,
 	HTTP_RUNS,
@@ -36,19 +39,22 @@ typedef struct {
 	HttpRole role; /* that it takes at least; HTTP_NOBODY: none */
 	gint64 id;     /* of a campaign in the queue */
 	char *run;     /* letters, digits, ._- */
+	char *target;  /* the same */
 	unsigned trial;
 	char *path;  /* of a file, relative, of plain names without . and ..; NULL: / */
 	bool folder; /* HTTP_FILE: the path ends in / */
 	/* the query */
 	int state;			/* SubmissionState; -1: any */
 	gint64 before, after, campaign; /* 0: not given */
+	char *reason;			/* one line of UTF-8, at most 500 bytes */
 	unsigned limit;			/* 1…200; default 50 */
 } HttpRoute;
 
 /* A line of the table of routes. */
 typedef struct {
 	const char *method;
-	const char *path; /* #id and #trial: a number, $run: a name, *: all that follows */
+	const char
+		*path; /* #id and #trial: a number, $run and $target: a name, *: all that follows */
 	HttpRouteKind kind;
 	HttpRole role;
 	const char *query; /* keys that it takes, by spaces */
