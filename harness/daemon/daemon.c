@@ -14,6 +14,8 @@
 
 #define TICK_S 5
 #define SOON_MS 500
+#define LOCK_S 2
+#define START_US 5000  /* then the loop goes on before another campaign starts */
 #define MAX_SLEEP_S 60 /* the clock may be set */
 
 /* ---- changes ---- */
@@ -24,88 +26,6 @@ Submission *daemon_find_active(Daemon *d, gint64 id)
 		if (((Submission *)d->active->pdata[i])->id == id)
 			return d->active->pdata[i];
 	return NULL;
-}
-
-void daemon_in_trouble(Daemon *d, const GError *error)
-{
-	if (!d->trouble)
-		g_warning("%s; nothing new starts until that works again", error->message);
-	g_free(d->trouble);
-	d->trouble = g_strdup(error->message);
-}
-
-bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text)
-{
-	g_autoptr(GError) error = NULL;
-	kind = kind ? kind : s->unsaved_kind;
-	s->unsaved = !queue_save(d->queue, s, (QueueNote){kind, text}, &error);
-	s->unsaved_kind = s->unsaved ? kind : NULL;
-	if (s->unsaved)
-		daemon_in_trouble(d, error);
-	return !s->unsaved;
-}
-
-/* What could not be written: the state now, without the journal's lines in between. */
-static void save_again(Daemon *d)
-{
-	bool all = true;
-	for (guint i = 0; i < d->active->len && all; i++) {
-		Submission *s = d->active->pdata[i];
-		if (s->unsaved)
-			all = daemon_save(d, s, NULL, s->reason);
-	}
-	if (!all || !health_save_again(d) || !d->trouble)
-		return;
-	g_autoptr(GError) error = NULL;
-	if (!queue_note(d->queue, (QueueNote){"disk-back", d->trouble}, &error))
-		return;
-	g_message("the queue can be written again");
-	g_clear_pointer(&d->trouble, g_free);
-	daemon_replan(d);
-}
-
-struct Subscription {
-	gint64 id;
-	DaemonEventFunc func;
-	gpointer user;
-};
-
-Subscription *daemon_subscribe(Daemon *d, gint64 id, DaemonEventFunc func, gpointer user)
-{
-	Subscription *sub = g_new0(Subscription, 1);
-	*sub = (Subscription){id, func, user};
-	d->subscriptions = g_list_append(d->subscriptions, sub);
-	for (guint i = 0; i < d->active->len; i++) {
-		const Submission *s = d->active->pdata[i];
-		const GQueue *events = sitting_events(s);
-		if (id && s->id != id)
-			continue;
-		for (const GList *e = events ? events->head : NULL; e; e = e->next)
-			func(e->data, user);
-	}
-	return sub;
-}
-
-void daemon_unsubscribe(Daemon *d, Subscription *sub)
-{
-	d->subscriptions = g_list_remove(d->subscriptions, sub);
-	g_free(sub);
-}
-
-void daemon_publish(Daemon *d, Submission *s, json_t *event)
-{
-	gint64 now = g_get_real_time();
-	g_autoptr(json_t) wrapped = json_pack("{s:I, s:I, s:o}", "submission", (json_int_t)s->id,
-					      "time_us", (json_int_t)now, "event", event);
-	json_object_set_new(s->progress, "time_us", json_integer(now));
-	sitting_remember(s, wrapped);
-	for (GList *at = d->subscriptions; at;) {
-		GList *next = at->next; /* one may unsubscribe itself */
-		Subscription *sub = at->data;
-		if (!sub->id || sub->id == s->id)
-			sub->func(wrapped, sub->user);
-		at = next;
-	}
 }
 
 void daemon_set_state(Daemon *d, Submission *s, SubmissionState state, const char *reason,
@@ -246,8 +166,14 @@ static void plan(Daemon *d)
 		       .is_held = is_held,
 		       .user = d};
 	gint64 change = plan_make(items, n, &lab);
-	for (guint i = 0; i < n; i++)
-		apply(d, of[i], &items[i]);
+	gint64 begun = g_get_monotonic_time();
+	for (guint i = 0; i < n; i++) {
+		/* A start waits for the disk twice. */
+		if (items[i].action == PLAN_START && g_get_monotonic_time() - begun > START_US)
+			daemon_replan(d);
+		else
+			apply(d, of[i], &items[i]);
+	}
 	gint64 wait_ms = d->plan_soon
 				 ? SOON_MS
 				 : CLAMP((change - lab.now_us) / 1000 + 1, 10, MAX_SLEEP_S * 1000);
@@ -256,7 +182,7 @@ static void plan(Daemon *d)
 	d->clock_source = g_timeout_add((guint)wait_ms, on_clock, d);
 }
 
-static guint count_running(const Daemon *d)
+guint daemon_count_running(const Daemon *d)
 {
 	guint n = 0;
 	for (guint i = 0; i < d->active->len; i++)
@@ -267,8 +193,9 @@ static guint count_running(const Daemon *d)
 static void tell_status(const Daemon *d)
 {
 	const char *why = why_nothing_runs(d) ? why_nothing_runs(d) : d->trouble;
-	g_autofree char *text = g_strdup_printf("STATUS=%u submissions, %u run%s%s", d->active->len,
-						count_running(d), why ? "; " : "", why ? why : "");
+	g_autofree char *text =
+		g_strdup_printf("STATUS=%u submissions, %u run%s%s", d->active->len,
+				daemon_count_running(d), why ? "; " : "", why ? why : "");
 	systemd_notify(text);
 }
 
@@ -279,8 +206,8 @@ static gboolean on_plan(gpointer data)
 	drop_over(d);
 	plan(d);
 	tell_status(d);
-	if (d->stopping && !count_running(d) && !d->left && !d->accepting && !health_is_busy(d) &&
-	    !notify_is_busy(d))
+	if (d->stopping && !daemon_count_running(d) && !d->left && !d->accepting &&
+	    !health_is_busy(d) && !notify_is_busy(d))
 		g_main_loop_quit(d->loop);
 	return G_SOURCE_REMOVE;
 }
@@ -308,11 +235,9 @@ static void watch_disks(Daemon *d)
 	}
 	if (!why == !d->disk_why)
 		return;
-	g_autoptr(GError) error = NULL;
-	QueueNote note = {why ? "disk" : "disk-back", why ? why : "there is space again"};
-	if (!queue_note(d->queue, note, &error))
-		daemon_in_trouble(d, error);
-	g_warning("%s", note.text);
+	const char *text = why ? why : "there is space again";
+	daemon_note(d, why ? "disk" : "disk-back", text);
+	g_warning("%s", text);
 	g_free(d->disk_why);
 	d->disk_why = g_steal_pointer(&why);
 	daemon_replan(d);
@@ -322,7 +247,7 @@ static gboolean on_tick(gpointer data)
 {
 	Daemon *d = data;
 	watch_disks(d);
-	save_again(d);
+	daemon_save_again(d);
 	retention_tick(d);
 	stall_tick(d);
 	return G_SOURCE_CONTINUE;
@@ -348,13 +273,13 @@ static gboolean on_stop(gpointer data)
 		return G_SOURCE_CONTINUE;
 	}
 	g_message("stopping: %u campaigns are told to end, and go on with the next start",
-		  count_running(d));
+		  daemon_count_running(d));
 	d->stopping = true;
 	systemd_notify("STOPPING=1");
 	accept_clear(d);
 	health_stop(d);
 	notify_stop(d);
-	queue_note(d->queue, (QueueNote){"stopping", ""}, NULL);
+	daemon_note(d, "stopping", "");
 	daemon_replan(d);
 	return G_SOURCE_CONTINUE;
 }
@@ -425,12 +350,31 @@ static bool load(Daemon *d, GError **error)
 	       queue_note(d->queue, (QueueNote){"started", ""}, error);
 }
 
+/* A daemon that was killed at the moment when it started a process leaves the lock to that one
+ * until it executes its program. */
+static bool take_lock(Daemon *d, GError **error)
+{
+	g_autofree char *path = g_build_filename(d->o.state, "lock", NULL);
+	gint64 deadline = g_get_monotonic_time() + LOCK_S * G_USEC_PER_SEC;
+	for (;;) {
+		g_autoptr(GError) why = NULL;
+		d->lock = kx_lock_file(path, false, &why);
+		if (d->lock >= 0)
+			return true;
+		if (!g_error_matches(why, KX_ERROR, KX_ERROR_BUSY) ||
+		    g_get_monotonic_time() > deadline) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		g_usleep(20000);
+	}
+}
+
 static bool prepare(Daemon *d, GError **error)
 {
-	g_autofree char *lock = g_build_filename(d->o.state, "lock", NULL);
 	g_autofree char *socket = d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
 					      : g_build_filename(d->o.state, "socket", NULL);
-	if (!kx_mkdir(d->o.state, error) || (d->lock = kx_lock_file(lock, false, error)) < 0)
+	if (!kx_mkdir(d->o.state, error) || !take_lock(d, error))
 		return false;
 	d->config = daemon_config_load(d->o.config, d->o.state, error);
 	if (!d->config || !load(d, error))
@@ -472,6 +416,8 @@ static void clear(Daemon *d)
 	g_clear_handle_id(&d->tick_source, g_source_remove);
 	g_clear_handle_id(&d->clock_source, g_source_remove);
 	g_clear_handle_id(&d->watchdog_source, g_source_remove);
+	if (d->queue)
+		daemon_save_again(d);
 	left_clear(d);
 	health_clear(d);
 	notify_clear(d);

@@ -63,29 +63,18 @@ const char *health_why(const Daemon *d, const char *target)
 
 /* ---- the database ---- */
 
-static bool save(Daemon *d, TargetHealth *h, const char *kind, const char *text)
+static void save(Daemon *d, TargetHealth *h, const char *kind, const char *text)
 {
 	g_autoptr(GError) error = NULL;
-	kind = kind ? kind : h->unsaved_kind;
-	h->unsaved = !queue_save_health(d->queue, h, (QueueNote){kind, text}, &error);
-	h->unsaved_kind = h->unsaved ? kind : NULL;
-	if (h->unsaved)
-		daemon_in_trouble(d, error);
-	return !h->unsaved;
-}
-
-bool health_save_again(Daemon *d)
-{
-	GHashTableIter at;
-	gpointer value;
-	g_hash_table_iter_init(&at, d->health->targets);
-	while (g_hash_table_iter_next(&at, NULL, &value)) {
-		TargetHealth *h = value;
-		g_autofree char *text = g_strdup_printf("%s: %s", h->name, h->reason);
-		if (h->unsaved && !save(d, h, NULL, text))
-			return false;
-	}
-	return true;
+	QueueNote note = {kind, text};
+	if (kind)
+		daemon_publish(d, NULL,
+			       json_pack("{s:s, s:s, s:o}", "event", "journal", "kind", kind,
+					 "text", kx_json_text(text)));
+	if (queue_save_health(d->queue, h, note, &error))
+		return;
+	daemon_in_trouble(d, error);
+	queue_keep_health(d->queue, h, note);
 }
 
 /* ---- timed checks ---- */
@@ -286,7 +275,9 @@ static bool release(Daemon *d, TargetHealth *h, const char *how)
 	h->since_us = h->next_check_us = h->submission = 0;
 	h->reason = g_strdup("");
 	h->why = NULL;
-	if (!save(d, h, "released", text)) {
+	g_autoptr(GError) error = NULL;
+	if (!queue_save_health(d->queue, h, (QueueNote){"released", text}, &error)) {
+		daemon_in_trouble(d, error);
 		g_free(h->reason);
 		*h = before;
 		old = why = NULL;

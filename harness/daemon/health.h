@@ -31,9 +31,8 @@ typedef struct {
 	unsigned checks;      /* in vain, since it is in quarantine */
 	gint64 submission;    /* that ran when it failed; 0: none */
 	/* not in the database */
-	char *why;		  /* for what waits for it */
-	const char *unsaved_kind; /* of a change that could not be written yet; static */
-	bool unsaved;
+	char *why;		   /* for what waits for it */
+	bool unsaved;		   /* queue_keep_health(): a change could not be written yet */
 	struct HealthCheck *check; /* that runs now */
 } TargetHealth;
 
@@ -41,6 +40,8 @@ typedef struct {
 
 /* Writes it, with the line of the journal. */
 bool queue_save_health(Queue *q, const TargetHealth *h, QueueNote note, GError **error);
+/* As queue_keep(). */
+void queue_keep_health(Queue *q, TargetHealth *h, QueueNote note);
 /* All rows. */
 GPtrArray *queue_health(Queue *q, GError **error);
 /* The submission from which a target's definition is taken: the last that ran there, else the
@@ -70,8 +71,6 @@ void health_failed(Daemon *d, const char *target, gint64 submission, const char 
 /* A submission whose target is in quarantine may move to another one of its list while it has no
  * trial that is evidence: machines may differ in how often they fault. */
 void health_unbind(Daemon *d, Submission *s);
-/* What could not be written is tried again; false: it cannot be yet. */
-bool health_save_again(Daemon *d);
 
 /* Requests; the errors are for who asked. */
 bool health_release(Daemon *d, const char *target, const char *by, GError **error);

@@ -12,20 +12,27 @@ void target_health_free(gpointer p)
 	g_free(h);
 }
 
-static bool save(Queue *q, const TargetHealth *h, QueueNote note, GError **error)
+static bool save(Queue *q, gconstpointer row, GError **error)
 {
+	const TargetHealth *h = row;
 	return sql_exec(q->sql, error,
 			"INSERT OR REPLACE INTO target (name, quarantined, failures, reason, "
 			"since_us, next_check_us, checks, submission) "
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			"siisiiii", h->name, (gint64)h->quarantined, (gint64)h->failures, h->reason,
-			h->since_us, h->next_check_us, (gint64)h->checks, h->submission) &&
-	       queue_add_note(q, 0, note, error);
+			h->since_us, h->next_check_us, (gint64)h->checks, h->submission);
 }
 
 bool queue_save_health(Queue *q, const TargetHealth *h, QueueNote note, GError **error)
 {
-	return sql_begin(q->sql, error) && sql_end(q->sql, save(q, h, note, error), error);
+	return queue_begin(q, error) &&
+	       queue_end(q, save(q, h, error) && queue_add_note(q, 0, note, error), error);
+}
+
+void queue_keep_health(Queue *q, TargetHealth *h, QueueNote note)
+{
+	queue_keep_row(q, save, h, &h->unsaved);
+	queue_keep_note(q, 0, note);
 }
 
 static gpointer read_health(SqlRow *row)

@@ -306,7 +306,7 @@ static bool save(Queue *q, const Notice *n, QueueNote note, GError **error)
 
 bool queue_save_notice(Queue *q, const Notice *n, QueueNote note, GError **error)
 {
-	return sql_begin(q->sql, error) && sql_end(q->sql, save(q, n, note, error), error);
+	return queue_begin(q, error) && queue_end(q, save(q, n, note, error), error);
 }
 
 bool queue_prune_notices(Queue *q, gint64 before_us, gint64 forget_us, GError **error)

@@ -302,8 +302,10 @@ static bool record(Daemon *d, Submission *s, const char *target, unsigned slot)
 	s->slot = slot;
 	s->state = SUBMISSION_RUNNING;
 	s->started_us = g_get_real_time();
-	if (daemon_save(d, s, "started", text))
+	g_autoptr(GError) error = NULL;
+	if (queue_save(d->queue, s, (QueueNote){"started", text}, &error))
 		return true;
+	daemon_in_trouble(d, error);
 	s->state = SUBMISSION_QUEUED;
 	return false;
 }

@@ -11,8 +11,9 @@
 typedef struct {
 	char *dir; /* campaigns, and state/ with results/ */
 	char *socket, *config;
-	char *engine; /* what runs a campaign; the fake engine */
-	pid_t daemon; /* 0: none */
+	char *engine;  /* what runs a campaign; the fake engine */
+	char *results; /* state/results; of another place when the configuration says so */
+	pid_t daemon;  /* 0: none */
 } Lab;
 
 int lab_setup(void **state);
@@ -22,7 +23,7 @@ int lab_teardown(void **state); /* ends what runs; fails when anything is left *
 void lab_configure(Lab *l, const char *yaml);
 /* Starts the daemon and waits until it answers. */
 void lab_start(Lab *l);
-/* Sends a signal and waits for its end; its status as in KxProcResult. */
+/* Sends a signal and waits for its end (SIGKILL after a minute); its status as in KxProcResult. */
 int lab_end(Lab *l, int number);
 /* Writes the campaign file; targets as "t1, t2". */
 void lab_campaign(Lab *l, const char *name, const char *targets, const char *script);

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Daemon, engines and jobs killed at any moment, and a disk that is full. */
+/* Daemon, engines and jobs killed at any moment. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sched.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,75 +145,6 @@ static void what_is_acknowledged_is_there(void **state)
 	assert_int_equal(n, 12);
 }
 
-/* ---- a full disk, in a mount namespace of its own; exit status 77: no mounts here ---- */
-
-static bool fill(const char *path)
-{
-	FILE *f = fopen(path, "w");
-	char zero[4096] = {0};
-	while (f && fwrite(zero, 1, sizeof(zero), f) == sizeof(zero) && fflush(f) == 0)
-		;
-	/* and the rest of the last page */
-	return f && (fclose(f), true);
-}
-
-static void full_disk_in_a_namespace(Lab *l)
-{
-	g_autofree char *disk = g_build_filename(l->dir, "state", NULL);
-	g_autofree char *filler = g_build_filename(disk, "filler", NULL);
-	assert_true(kx_mkdir(disk, NULL));
-	if (unshare(CLONE_NEWNS) != 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", disk, "tmpfs", 0, "size=12m") != 0)
-		_exit(77);
-	lab_campaign(l, "x", "t1", "trials=3 ms=1");
-	lab_campaign(l, "y", "t1", "trials=60 ms=20");
-	lab_start(l);
-	gint64 y = lab_submit(l, "y", NULL);
-	lab_wait(l, y, "running");
-	assert_true(fill(filler));
-	/* refused, and said why */
-	g_autoptr(json_t) refused = lab_ask(
-		l, "{'do': 'submit', 'snapshot': {'data': '/d', 'campaign': '/x.yaml', 'files': "
-		   "[{'path': '/x.yaml', 'text': 'name: x'}]}}");
-	const char *code = kx_json_str(json_object_get(refused, "error"), "code");
-	if (g_strcmp0(code, "no_space") != 0)
-		_exit(10);
-	/* what is asked for is on disk or refused */
-	g_autoptr(json_t) cancel = lab_ask(l, "{'do': 'cancel', 'id': %d}", (int)y);
-	if (kx_json_bool(cancel, "ok", true) && !lab_is(l, y, "stopping") &&
-	    !lab_is(l, y, "cancelled"))
-		_exit(11);
-	g_usleep(500000);
-	g_autoptr(json_t) s = lab_status(l, y);
-	if (!kx_json_str(s, "state"))
-		_exit(12);
-	unlink(filler);
-	if (kx_json_bool(cancel, "ok", false))
-		lab_wait(l, y, "cancelled");
-	else
-		lab_wait(l, y, "done");
-	gint64 x = lab_submit(l, "x", NULL);
-	lab_wait(l, x, "done");
-	if (lab_end(l, SIGTERM) != 0)
-		_exit(13);
-	umount2(disk, MNT_DETACH);
-	_exit(0);
-}
-
-static void a_full_disk_loses_nothing(void **state)
-{
-	Lab *l = *state;
-	pid_t child = fork();
-	if (child == 0)
-		full_disk_in_a_namespace(l);
-	int status = -1;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip();
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, lab_setup, lab_teardown)
 
 int main(void)
@@ -228,7 +153,6 @@ int main(void)
 		TEST(kill_anything),
 		TEST(the_real_engine_goes_on),
 		TEST(what_is_acknowledged_is_there),
-		TEST(a_full_disk_loses_nothing),
 	};
 	return cmocka_run_group_tests_name("daemon kill", tests, NULL, NULL);
 }
