@@ -9,11 +9,19 @@
 #include "store/store.h"
 
 #define DAY_US G_TIME_SPAN_DAY
+#define PAGE 5000 /* trials that are read at once */
 
 /* ---- what to keep ---- */
 
-static bool same_kind(const RetentionTrial *a, const RetentionTrial *b)
+static guint kind_hash(gconstpointer key)
 {
+	const RetentionTrial *t = key;
+	return g_str_hash(t->variant) * 31 + g_str_hash(t->outcome);
+}
+
+static gboolean same_kind(gconstpointer one, gconstpointer other)
+{
+	const RetentionTrial *a = one, *b = other;
 	return g_str_equal(a->variant, b->variant) && g_str_equal(a->outcome, b->outcome);
 }
 
@@ -21,16 +29,20 @@ void retention_plan(RetentionTrial *trials, guint n, bool over, gint64 finished_
 		    gint64 keep_us)
 {
 	bool old = over && finished_us > 0 && now_us - finished_us > keep_us;
+	g_autoptr(GHashTable) first = g_hash_table_new(kind_hash, same_kind);
+	g_autoptr(GHashTable) last = g_hash_table_new(kind_hash, same_kind);
 	for (guint i = 0; i < n; i++) {
 		RetentionTrial *t = &trials[i];
-		bool first = true, last = true;
-		for (guint k = 0; k < n && old; k++) {
-			first &= !(k < i && same_kind(&trials[k], t));
-			last &= !(k > i && same_kind(&trials[k], t));
-		}
-		t->keep = !old || first || last || g_str_equal(t->purpose, "parent") ||
+		bool is_first = g_hash_table_add(first, t);
+		t->keep = !old || is_first || g_str_equal(t->purpose, "parent") ||
 			  g_str_equal(t->purpose, "confirm");
+		g_hash_table_replace(last, t, t);
 	}
+	GHashTableIter at;
+	gpointer t;
+	g_hash_table_iter_init(&at, last);
+	while (g_hash_table_iter_next(&at, NULL, &t))
+		((RetentionTrial *)t)->keep = true;
 }
 
 /* ---- thinning ---- */
@@ -61,34 +73,69 @@ static bool thin(const char *evidence, GError **error)
 	return !dir || kx_write_file(note, text, -1, error);
 }
 
+/* Calls `func` for each trial of a run, in order; a page in memory at once. False: *error, or it
+ * returned false. */
+static bool each_trial(Store *store, gint64 run,
+		       bool (*func)(const StoreTrial *t, gpointer user, GError **error),
+		       gpointer user, GError **error)
+{
+	unsigned after = 0;
+	for (;;) {
+		g_autoptr(GPtrArray) page = store_trials_page(store, run, after, PAGE, error);
+		if (!page)
+			return false;
+		for (guint i = 0; i < page->len; i++)
+			if (!func(page->pdata[i], user, error))
+				return false;
+		if (page->len < PAGE)
+			return true;
+		after = ((const StoreTrial *)page->pdata[page->len - 1])->number;
+	}
+}
+
+typedef struct {
+	GArray *plan;	     /* RetentionTrial */
+	GStringChunk *words; /* of it */
+	guint at;	     /* in it, of the next trial */
+	int thinned;
+} Thinning;
+
+static bool note_trial(const StoreTrial *t, gpointer user, GError **error)
+{
+	Thinning *w = user;
+	g_autofree char *variant = g_strdup_printf("%" G_GINT64_MODIFIER "x %s", t->mask, t->mode);
+	RetentionTrial r = {.purpose = g_string_chunk_insert_const(w->words, t->purpose),
+			    .outcome = g_string_chunk_insert_const(w->words, t->outcome),
+			    .variant = g_string_chunk_insert_const(w->words, variant),
+			    .time_us = t->time_us};
+	g_array_append_val(w->plan, r);
+	return true;
+}
+
+static bool thin_trial(const StoreTrial *t, gpointer user, GError **error)
+{
+	Thinning *w = user;
+	if (w->at == w->plan->len) /* it came meanwhile */
+		return true;
+	if (g_array_index(w->plan, RetentionTrial, w->at++).keep || !*t->evidence ||
+	    is_thinned(t->evidence))
+		return true;
+	w->thinned++;
+	return thin(t->evidence, error);
+}
+
 static int thin_run(Store *store, const StoreCampaign *c, gint64 keep_us, GError **error)
 {
-	g_autoptr(GPtrArray) trials = store_trials(store, c->id, error);
-	if (!trials)
-		return -1;
-	g_autofree RetentionTrial *plan = g_new0(RetentionTrial, trials->len);
-	g_autoptr(GPtrArray) variants = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; i < trials->len; i++) {
-		const StoreTrial *t = trials->pdata[i];
-		char *variant = g_strdup_printf("%" G_GINT64_MODIFIER "x %s", t->mask, t->mode);
-		g_ptr_array_add(variants, variant);
-		plan[i] = (RetentionTrial){.purpose = t->purpose,
-					   .outcome = t->outcome,
-					   .variant = variant,
-					   .time_us = t->time_us};
+	g_autoptr(GArray) plan = g_array_new(FALSE, FALSE, sizeof(RetentionTrial));
+	Thinning w = {.plan = plan, .words = g_string_chunk_new(4096)};
+	bool ok = each_trial(store, c->id, note_trial, &w, error);
+	if (ok) {
+		retention_plan((RetentionTrial *)(void *)plan->data, plan->len,
+			       c->state == STORE_DONE, c->finished_us, g_get_real_time(), keep_us);
+		ok = each_trial(store, c->id, thin_trial, &w, error);
 	}
-	retention_plan(plan, trials->len, c->state == STORE_DONE, c->finished_us, g_get_real_time(),
-		       keep_us);
-	int n = 0;
-	for (guint i = 0; i < trials->len; i++) {
-		const StoreTrial *t = trials->pdata[i];
-		if (plan[i].keep || !*t->evidence || is_thinned(t->evidence))
-			continue;
-		if (!thin(t->evidence, error))
-			return -1;
-		n++;
-	}
-	return n;
+	g_string_chunk_free(w.words);
+	return ok ? w.thinned : -1;
 }
 
 int retention_apply(const char *results, unsigned days, GError **error)

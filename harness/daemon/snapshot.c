@@ -167,16 +167,35 @@ static bool write_file(const json_t *file, const char *root, GError **error)
 	return true;
 }
 
-/* The folders' entries too are on disk: kx_write_file synced the files. */
-static bool sync_all(const char *folder, GError **error)
+/* The folders' entries too are on disk: kx_write_file synced the files. Not syncfs(): that waits
+ * for what anybody wrote anywhere, and the daemon's commits with it. */
+static bool sync_folders(const char *folder, GError **error)
 {
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && syncfs(fd) == 0;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	bool ok = fd >= 0 && fsync(fd) == 0;
 	if (!ok)
 		kx_set_errno(error, errno, "cannot sync %s", folder);
 	if (fd >= 0)
 		close(fd);
+	g_autoptr(GDir) dir = ok ? g_dir_open(folder, 0, NULL) : NULL;
+	const char *name;
+	while (ok && dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		ok = !g_file_test(path, G_FILE_TEST_IS_DIR) || sync_folders(path, error);
+	}
 	return ok;
+}
+
+static bool sync_all(const char *folder, GError **error)
+{
+	g_autofree char *above = g_path_get_dirname(folder);
+	int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	if (!ok)
+		kx_set_errno(error, errno, "cannot sync %s", above);
+	if (fd >= 0)
+		close(fd);
+	return ok && sync_folders(folder, error);
 }
 
 static bool has(const json_t *list, const char *name)
