@@ -63,14 +63,20 @@ const char *health_why(const Daemon *d, const char *target)
 
 /* ---- the database ---- */
 
+/* Those who look on. */
+static void tell(Daemon *d, const char *kind, const char *text)
+{
+	daemon_publish(d, NULL,
+		       json_pack("{s:s, s:s, s:o}", "event", "journal", "kind", kind, "text",
+				 kx_json_text(text)));
+}
+
 static void save(Daemon *d, TargetHealth *h, const char *kind, const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	QueueNote note = {kind, text};
 	if (kind)
-		daemon_publish(d, NULL,
-			       json_pack("{s:s, s:s, s:o}", "event", "journal", "kind", kind,
-					 "text", kx_json_text(text)));
+		tell(d, kind, text);
 	if (queue_save_health(d->queue, h, note, &error))
 		return;
 	daemon_in_trouble(d, error);
@@ -283,6 +289,7 @@ static bool release(Daemon *d, TargetHealth *h, const char *how)
 		old = why = NULL;
 		return false;
 	}
+	tell(d, "released", text);
 	g_message("%s", text);
 	daemon_replan(d);
 	return true;

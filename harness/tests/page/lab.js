@@ -5,6 +5,7 @@ import {createServer} from 'node:net';
 import {mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {tmpdir} from 'node:os';
+import {dirname} from 'node:path';
 
 const {KEXSECTD, FAKE_ENGINE, HTTP_PACK} = process.env;
 
@@ -86,6 +87,11 @@ export class Lab {
 	async metrics() {
 		const text = await (await fetch(`${this.url}/metrics`)).text();
 		return Object.fromEntries(text.split('\n').filter((l) => /^\w+ \d+$/.test(l)).map((l) => l.split(' ')).map(([k, v]) => [k, Number(v)]));
+	}
+
+	// The command line, on this daemon.
+	kexsect(...words) {
+		return execFileSync(`${dirname(KEXSECTD)}/kexsect`, words, {encoding: 'utf8', env: {...process.env, KEXSECT_SOCKET: `${this.state}/socket`}});
 	}
 
 	// Gives a trial files.
