@@ -1,4 +1,5 @@
 """What must hold after a lab was disturbed: see docs/chaos.md. Each finding is a line of text."""
+import contextlib
 import fcntl
 import glob
 import json
@@ -13,7 +14,7 @@ SLACK_US = 3_000_000  # from the death of a parent to the end of the last child,
 def open_db(path):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     db.row_factory = sqlite3.Row
-    return db
+    return contextlib.closing(db)
 
 
 def lines_of(path):
@@ -175,6 +176,12 @@ def held_locks(*folders):
     return held
 
 
+def half_written(*folders):
+    """Temporary files of atomic writes (NAME.XXXXXX) whose writer was killed before it could rename them."""
+    return [os.path.join(root, name) for folder in folders for root, _, files in os.walk(folder)
+            for name in files if re.search(r"\.[A-Za-z0-9]{6}$", name) and not re.search(r"\.(sqlite|config)$", name)]
+
+
 def mounts_below(folder):
     with open("/proc/self/mountinfo", encoding="utf-8") as f:
         return [line.split()[4] for line in f if line.split()[4].startswith(folder + "/")]
@@ -197,6 +204,7 @@ def audit(state, results, cache, machines, disturbances):
             totals["rows"] += counts["rows"]
             totals["infra"] += counts["infra"]
     totals |= check_machines(machines, boots, disturbances, found)
+    totals["half_written"] = len(half_written(state, results))
     for path in held_locks(state, results, cache, machines):
         found.append(f"a lock is held: {path}")
     return found, totals
