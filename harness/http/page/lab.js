@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The machines of the lab, and what happened lately.
-import {bdi, h} from './dom.js';
+import {bdi, clean, h} from './dom.js';
 import {count, duration, when} from './words.js';
 
 function link(id, lab) {
@@ -28,6 +28,11 @@ function health(t) {
 		t.checking ? '; a check runs now' : t.next_check_us ? ['; next check ', when(t.next_check_us)] : null];
 }
 
+function button(act, text, t) {
+	return h('button', {type: 'button', 'data-act': act, 'data-key': act, 'data-target': t.name,
+		'aria-label': `${text} ${clean(t.name)}`}, text);
+}
+
 function row(t, lab) {
 	const sick = t.health && t.health !== 'ok';
 	return h('tr', {'data-key': `t${t.name}`},
@@ -35,8 +40,7 @@ function row(t, lab) {
 		h('td', {'data-label': 'Used by'}, holders(t, lab), t.slots > 1 ? h('span', {class: 'quiet'},
 			` (${(t.leases ?? []).length} of ${t.slots})`) : null),
 		h('td', {'data-label': 'Health'}, health(t) ?? h('span', {class: 'quiet'}, '–'),
-			sick && lab.mayAct ? [' ', h('button', {type: 'button', 'data-act': 'release', 'data-target': t.name,
-				'aria-label': `Release ${t.name}`}, 'Release')] : null));
+			sick && lab.mayAct ? h('span', {class: 'acts below'}, button('release', 'Release', t), t.checking ? null : button('check', 'Check now', t)) : null));
 }
 
 export function targets(lab) {

@@ -189,6 +189,10 @@ const acts = {
 		await post(`/api/v1/targets/${encodeURIComponent(target)}/release`);
 		say(`Target ${target} is released`);
 	},
+	async check({target}) {
+		await post(`/api/v1/targets/${encodeURIComponent(target)}/check`);
+		say(`Target ${target} is looked at`);
+	},
 };
 
 async function press(button) {
