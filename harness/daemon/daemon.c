@@ -298,6 +298,8 @@ static gboolean on_reload(gpointer data)
 		g_clear_pointer(&d->zone, g_time_zone_unref);
 		d->zone = g_time_zone_new_local();
 		g_message("the configuration was read again");
+		if (d->front)
+			d->o.front->reload(d->front);
 		watch_disks(d);
 		notify_configure(d);
 		daemon_replan(d);

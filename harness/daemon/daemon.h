@@ -34,7 +34,8 @@ typedef struct {
 	/* Begins when the daemon can answer. NULL with *error: the daemon does not start; NULL
 	 * without: it is not wanted. */
 	gpointer (*start)(Daemon *d, GError **error);
-	void (*stop)(gpointer it); /* before the daemon ends; not called with NULL */
+	void (*reload)(gpointer it); /* the configuration is another one */
+	void (*stop)(gpointer it);   /* before the daemon ends; not called with NULL */
 } DaemonFront;
 
 typedef struct {
@@ -43,7 +44,8 @@ typedef struct {
 	const char *socket;  /* path; NULL: <state>/socket */
 	const char *program; /* what runs a campaign: `PROGRAM run FILE …`; NULL: kexsect beside
 			      * this program */
-	double retry_s;	     /* wait after the first failure, ×5 each up to half an hour; 0: 10 */
+	bool stand_in; /* `program` is not kexsect: no preflight unless the configuration says so */
+	double retry_s; /* wait after the first failure, ×5 each up to half an hour; 0: 10 */
 	const DaemonFront *front; /* NULL: only the socket */
 	unsigned stop_grace_s;	  /* from SIGTERM to SIGKILL of an engine; 0: 45 */
 } DaemonOptions;

@@ -47,7 +47,7 @@ static ssize_t on_read(void *user, uint64_t pos, char *buf, size_t max)
 {
 	Stream *s = user;
 	size_t have = s->out->len - s->sent;
-	if (s->cut || s->x->h->stopping)
+	if (s->cut || s->x->h->stopping || s->x->h->drained)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (!have) {
 		s->x->suspended = true;
@@ -77,7 +77,8 @@ enum MHD_Result http_stream_begin(Exchange *x)
 	s->out = g_string_new("retry: 3000\n\n");
 	struct MHD_Response *r =
 		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, s, NULL);
-	http_add_headers(r, &(HttpReply){.status = 200, .type = "text/event-stream"}, NULL);
+	http_add_headers(r, &(HttpReply){.status = 200, .type = "text/event-stream", .last = true},
+			 NULL);
 	enum MHD_Result ok = MHD_queue_response(x->c, 200, r);
 	MHD_destroy_response(r);
 	x->h->streams++;

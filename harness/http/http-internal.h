@@ -30,6 +30,7 @@ typedef struct {
 	const char *allow;  /* methods; static */
 	char *location;
 	bool changes; /* the request was no GET or HEAD */
+	bool last;    /* the connection ends with it */
 } HttpReply;
 
 void http_reply_clear(HttpReply *r);
@@ -42,7 +43,10 @@ void http_add_headers(struct MHD_Response *response, const HttpReply *r, const c
 /* Sends it (and clears it), with ETag and ranges as the request asks. */
 enum MHD_Result http_reply_send(HttpReply *r, struct MHD_Connection *c, unsigned *ret_status);
 
-typedef struct {
+typedef struct Http Http;
+typedef void (*HttpDrainedFunc)(Http *h, gpointer user);
+
+struct Http {
 	Daemon *d;
 	HttpTokens *tokens;
 	struct MHD_Daemon *mhd;
@@ -51,7 +55,13 @@ typedef struct {
 	guint tick; /* deadlines, signs of life */
 	int fd;	    /* listening; MHD's */
 	bool loopback, tls, stopping;
-	char *address; /* as a Host header has it, without the port */
+	char *listen;		 /* of the configuration */
+	char *address;		 /* as a Host header has it, without the port */
+	char *tls_sum;		 /* of certificate and key */
+	gint64 expires_s;	 /* the certificate, seconds since 1970 UTC; 0: none */
+	gint64 warned_s;	 /* monotonic: when that was last said */
+	HttpDrainedFunc drained; /* not NULL: no new connections; called when there are none left */
+	gpointer drained_user;
 	GList *peers, *exchanges;
 	guint streams;
 	size_t reserved;     /* bytes of bodies that are on their way */
@@ -59,7 +69,7 @@ typedef struct {
 	guint64 dropped;     /* streams whose readers were too slow, connections past a deadline */
 	Store *store;
 	char *store_results;
-} Http;
+};
 
 /* A connection: what it does now and since when (monotonic seconds). */
 typedef struct {
@@ -87,6 +97,16 @@ typedef struct {
 } Exchange;
 
 /* ---- serve.c ---- */
+
+/* Serves as the configuration says. `before`: one that serves now, whose socket is used when the
+ * address is the same; NULL: none. NULL without *error: the default address is taken. */
+Http *http_start(Daemon *d, const Http *before, GError **error);
+/* Whether the configuration, the certificate included, is the one that it serves with. */
+bool http_is_current(const Http *h, GError **error);
+/* Takes no connection any more, ends those that only listen, and tells when the others are over. */
+void http_drain(Http *h, HttpDrainedFunc drained, gpointer user);
+/* At once. */
+void http_stop(Http *h);
 
 /* Goes on with a request that waited; nothing when it did not. */
 void http_resume(Exchange *x);
@@ -119,5 +139,19 @@ void http_stream_tick(Exchange *x);
 
 /* ---- listen.c ---- */
 
-/* The listening socket, and what it is; -1 without *error: the default address is taken. */
-int http_listen(Http *h, GError **error);
+/* The listening socket (that of `before` when its address is the same), and what it is; -1 without
+ * *error: the default address is taken. */
+int http_listen(Http *h, const Http *before, GError **error);
+
+/* ---- certificate.c ---- */
+
+typedef struct {
+	char *key, *certificate; /* PEM */
+	char *sum;		 /* of both */
+	gint64 expires_s;	 /* seconds since 1970 UTC; 0: not known */
+} HttpCertificate;
+bool http_certificate_load(const ConfigTls *c, HttpCertificate *ret, GError **error);
+void http_certificate_clear(HttpCertificate *c);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HttpCertificate, http_certificate_clear)
+/* Warns once a day when it ends soon. */
+void http_certificate_watch(Http *h, gint64 now_s);

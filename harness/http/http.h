@@ -13,9 +13,10 @@
 
 #include "daemon/daemon.h"
 
-/* Listens where the configuration says. Fails with INPUT (the address, the certificate), REFUSED
- * (not loopback, and no TLS or no token), BUSY (somebody listens there; only a warning when the
- * address is the default one). */
+/* Listens where the configuration says; when that or the certificate is another one after a reload,
+ * new connections get the new one, and those that there are come to their end. Fails with INPUT
+ * (the address, the certificate), REFUSED (not loopback, and no TLS or no token), BUSY (somebody
+ * listens there; only a warning when the address is the default one). */
 extern const DaemonFront http_front;
 
 /* Makes a token for `role` (read, operate, admin) and adds what is needed to recognise it to the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The listening socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ static bool is_safe(Http *h, const DaemonConfig *c, GError **error)
 	return false;
 }
 
-int http_listen(Http *h, GError **error)
+int http_listen(Http *h, const Http *before, GError **error)
 {
 	const DaemonConfig *c = daemon_config(h->d);
 	g_autoptr(GSocketAddress) at = parse(c->listen);
@@ -48,8 +49,15 @@ int http_listen(Http *h, GError **error)
 	h->loopback = g_inet_address_get_is_loopback(host);
 	h->tls = c->tls.certificate != NULL;
 	h->address = g_inet_address_to_string(host);
+	h->listen = g_strdup(c->listen);
 	if (!is_safe(h, c, error))
 		return -1;
+	if (before && g_str_equal(before->listen, c->listen)) {
+		int same = fcntl(before->fd, F_DUPFD_CLOEXEC, 3);
+		if (same < 0)
+			kx_set_errno(error, errno, "cannot go on listening on %s", c->listen);
+		return same;
+	}
 	struct sockaddr_storage native;
 	gssize len = g_socket_address_get_native_size(at);
 	if (!g_socket_address_to_native(at, &native, sizeof(native), error))

@@ -40,6 +40,11 @@ HttpReply http_metrics(Http *h)
 	each(out, "kexsect_disk_free_bytes", "folder", json_object_get(census, "disks"));
 	one(out, "kexsect_trouble", "gauge", "1 while nothing starts (disk, database).",
 	    !json_is_null(json_object_get(census, "trouble")));
+	const json_t *notices = json_object_get(census, "notices");
+	one(out, "kexsect_notices_pending", "gauge", "Notifications that are not delivered yet.",
+	    (guint64)kx_json_int(notices, "pending", 0));
+	one(out, "kexsect_notices_given_up", "gauge", "Notifications of 30 days that were given up.",
+	    (guint64)kx_json_int(notices, "given_up", 0));
 	one(out, "kexsect_targets", "gauge", "Targets that are known.", json_array_size(targets));
 	one(out, "kexsect_target_slots", "gauge", "Places on all targets.", slots);
 	one(out, "kexsect_target_leases", "gauge", "Places that are taken.", taken);
@@ -47,6 +52,9 @@ HttpReply http_metrics(Http *h)
 	one(out, "kexsect_http_streams", "gauge", "Readers of events.", h->streams);
 	one(out, "kexsect_http_dropped_total", "counter", "Connections that were too slow.",
 	    h->dropped);
+	if (h->expires_s)
+		one(out, "kexsect_http_certificate_expires_seconds", "gauge",
+		    "When the certificate ends, since 1970 UTC.", (guint64)h->expires_s);
 	begin(out, "kexsect_http_requests_total", "counter", "Answers by class of status.");
 	for (int c = 2; c <= 5; c++)
 		g_string_append_printf(

@@ -102,6 +102,7 @@ void http_add_headers(struct MHD_Response *response, const HttpReply *r, const c
 		{"Allow", r->allow},
 		{"Location", r->location},
 		{"WWW-Authenticate", r->status == 401 ? "Bearer realm=\"kexsect\"" : NULL},
+		{"Connection", r->last ? "close" : NULL},
 		{"Retry-After", r->status == 503 ? "5" : NULL},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},

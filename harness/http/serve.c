@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "http/http-internal.h"
 
 #define MAX_CONNECTIONS 256
@@ -114,7 +113,12 @@ static gboolean on_tick(gpointer data)
 			http_stream_tick(x);
 		}
 	}
-	return G_SOURCE_CONTINUE;
+	http_certificate_watch(h, now);
+	if (!h->drained || h->peers)
+		return G_SOURCE_CONTINUE;
+	h->tick = 0;
+	h->drained(h, h->drained_user);
+	return G_SOURCE_REMOVE;
 }
 
 /* ---- requests ---- */
@@ -181,6 +185,7 @@ static void on_completed(void *user, struct MHD_Connection *c, void **context,
 static enum MHD_Result send_reply(Exchange *x, HttpReply *r)
 {
 	unsigned status = 500;
+	r->last = x->h->drained;
 	set_phase(x, PEER_SENDS);
 	enum MHD_Result ok = http_reply_send(r, x->c, &status);
 	x->h->answered[CLAMP(status / 100, 0, 5)]++;
@@ -277,13 +282,13 @@ static void on_log(void *user, const char *format, va_list args)
 
 static bool start_mhd(Http *h, GError **error)
 {
-	const DaemonConfig *c = daemon_config(h->d);
-	g_autofree char *key = NULL, *certificate = NULL;
-	if (h->tls && (!(key = kx_read_file(c->tls.key, 1 << 20, NULL, error)) ||
-		       !(certificate = kx_read_file(c->tls.certificate, 1 << 20, NULL, error))))
+	g_auto(HttpCertificate) c = {0};
+	if (h->tls && !http_certificate_load(&daemon_config(h->d)->tls, &c, error))
 		return false;
-	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, key},
-				       {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate},
+	h->expires_s = c.expires_s;
+	h->tls_sum = g_strdup(c.sum);
+	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, c.key},
+				       {MHD_OPTION_HTTPS_MEM_CERT, 0, c.certificate},
 				       {MHD_OPTION_HTTPS_PRIORITIES, 0,
 					(void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
 				       {MHD_OPTION_END, 0, NULL}};
@@ -297,8 +302,6 @@ static bool start_mhd(Http *h, GError **error)
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, h, MHD_OPTION_ARRAY, h->tls ? tls : &tls[3], MHD_OPTION_END);
-	if (key)
-		explicit_bzero(key, strlen(key));
 	if (!h->mhd)
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "HTTP does not start%s",
 			    h->tls ? ": do tls.certificate and tls.key "
@@ -317,9 +320,8 @@ static void resume_all(Http *h)
 	}
 }
 
-static void stop(gpointer it)
+void http_stop(Http *h)
 {
-	Http *h = it;
 	h->stopping = true;
 	g_clear_handle_id(&h->kick, g_source_remove);
 	g_clear_handle_id(&h->tick, g_source_remove);
@@ -337,27 +339,53 @@ static void stop(gpointer it)
 	store_free(h->store);
 	http_tokens_free(h->tokens);
 	g_free(h->store_results);
+	g_free(h->listen);
 	g_free(h->address);
+	g_free(h->tls_sum);
 	g_free(h);
 }
 
-static gpointer start(Daemon *d, GError **error)
+void http_drain(Http *h, HttpDrainedFunc drained, gpointer user)
 {
-	const DaemonConfig *c = daemon_config(d);
-	if (!c->listen)
-		return NULL;
+	h->drained = drained;
+	h->drained_user = user;
+	int fd = MHD_quiesce_daemon(h->mhd); /* MHD does not close it any more */
+	if (fd >= 0)
+		close(fd);
+	h->fd = -1;
+	for (const GList *at = h->exchanges; at; at = at->next) {
+		Exchange *x = at->data;
+		if (x->stream)
+			http_resume(x);
+	}
+}
+
+bool http_is_current(const Http *h, GError **error)
+{
+	const DaemonConfig *c = daemon_config(h->d);
+	g_auto(HttpCertificate) now = {0};
+	if (c->tls.certificate && !http_certificate_load(&c->tls, &now, error))
+		return false;
+	return g_str_equal(h->listen, c->listen) && g_strcmp0(h->tls_sum, now.sum) == 0;
+}
+
+Http *http_start(Daemon *d, const Http *before, GError **error)
+{
 	Http *h = g_new0(Http, 1);
 	h->d = d;
 	h->tokens = http_tokens_new(daemon_state(d));
-	h->fd = http_listen(h, error);
+	h->fd = http_listen(h, before, error);
 	if (h->fd < 0 || !start_mhd(h, error)) {
-		stop(h);
+		http_stop(h);
 		return NULL;
+	}
+	if (before) { /* counters do not go back */
+		memcpy(h->answered, before->answered, sizeof(h->answered));
+		h->dropped = before->dropped;
 	}
 	attach(h);
 	h->tick = g_timeout_add_seconds(TICK_S, on_tick, h);
-	g_message("http%s://%s", h->tls ? "s" : "", c->listen);
+	http_certificate_watch(h, now_s());
+	g_message("http%s://%s", h->tls ? "s" : "", h->listen);
 	return h;
 }
-
-const DaemonFront http_front = {start, stop};
