@@ -10,7 +10,8 @@
 
 /* Between two questions whether the power is as ordered. */
 #define POLL_S 0.5
-/* An order that was not obeyed is given again after this part of its time. */
+/* An order that was not obeyed is given again after this part of its time, and nobody waits longer
+ * for it, or for an answer, to return. */
 #define AGAIN 4
 
 typedef enum { RUNG_START, RUNG_RESET, RUNG_POWER, RUNG_FRESH, RUNG_MAX } Rung;
@@ -164,19 +165,19 @@ static bool switch_power(Ladder *l, bool on)
 	double limit = clock_s(l, t->o.config->timeouts.power);
 	gint64 end = g_get_monotonic_time() + (gint64)(limit * G_USEC_PER_SEC), next = 0;
 	TargetStep *s = target_step_begin(l->steps, on ? "power-on" : "power-off", limit);
-	g_autoptr(GError) why = NULL;
+	g_autoptr(GError) why = NULL, refused = NULL;
 	unsigned orders = 0, polls = 0;
 	do {
-		g_autoptr(GError) refused = NULL;
 		if (g_get_monotonic_time() >= next) {
 			next = g_get_monotonic_time() + (gint64)(limit * G_USEC_PER_SEC / AGAIN);
 			orders++;
-			if (!limited_call(t, left_s(end), order_power, on, &refused))
+			g_clear_error(&refused);
+			if (!limited_call(t, limit / AGAIN, order_power, on, &refused))
 				g_debug("power: %s", refused->message);
 		}
 		g_clear_error(&why);
 		polls++;
-		if (limited_call(t, left_s(end), ask_power, on, &why))
+		if (limited_call(t, limit / AGAIN, ask_power, on, &why))
 			break;
 		if (refused && !g_error_matches(refused, KX_ERROR, KX_ERROR_CANCELLED))
 			g_prefix_error(&why, "the order failed (%s), and ", refused->message);

@@ -114,14 +114,15 @@ static bool ask(Trace *tr, const char *name, const char *what, LimitedFunc order
 {
 	g_autoptr(GError) why = NULL;
 	double limit = (double)MAX(end_us - g_get_monotonic_time(), 0) / G_USEC_PER_SEC;
-	TargetStep *step = target_step_begin(steps, name, limit);
+	double order_s = target_seconds(tr->t, ORDER_S);
+	TargetStep *step = target_step_begin(steps, name, MAX(limit, order_s));
 	announce(tr, what);
 	g_string_truncate(tr->answer, 0);
 	Answer a = {.tr = tr,
 		    .before = tr->bytes,
 		    .start_us = g_get_monotonic_time(),
 		    .end_us = end_us};
-	bool sent = limited_call(tr->t, target_seconds(tr->t, ORDER_S), order, arg, &why);
+	bool sent = limited_call(tr->t, order_s, order, arg, &why);
 	if (sent)
 		limited_wait(limit, has_answered, &a);
 	*ret_heard = order == send_key ? names_sysrq(tr) : tr->bytes > a.before;
