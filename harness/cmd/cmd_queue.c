@@ -17,6 +17,7 @@ enum {
 	OPT_BOOTS,
 	OPT_COMPILE,
 	OPT_AGAIN,
+	OPT_NO_PREFLIGHT,
 	OPT_STATE,
 	OPT_LIMIT
 };
@@ -74,6 +75,9 @@ static bool own(int option, const char *value, gpointer user)
 	case OPT_AGAIN:
 		json_object_set_new(o->request, "again", json_true());
 		return true;
+	case OPT_NO_PREFLIGHT:
+		json_object_set_new(o->request, "preflight", json_false());
+		return true;
 	default:
 		return false;
 	}
@@ -112,13 +116,19 @@ static char *gist(const json_t *s)
 					       kx_json_num(verdict, "probability", 0))
 			     : g_strdup(kx_json_str(verdict, "reason"));
 	}
+	const json_t *preflight = json_object_get(s, "preflight");
+	const char *checked = kx_json_str(preflight, "verdict");
+	if (g_strcmp0(checked, "running") == 0)
+		return g_strdup("preflight: boots of both ends, before it starts");
 	if (waits)
 		return reason ? g_strdup_printf("%s; %s", waits, reason) : g_strdup(waits);
 	if (leading && g_strcmp0(state, "running") == 0)
 		return g_strdup_printf(
 			"%d trials; %s (p = %.2f)", (int)kx_json_int(progress, "trials", 0),
 			kx_json_str(leading, "name"), kx_json_num(leading, "probability", 0));
-	return g_strdup(reason ? reason : "");
+	if (reason || g_strcmp0(checked, "ready") != 0)
+		return g_strdup(reason ? reason : "");
+	return g_strdup_printf("preflight: %s", kx_json_str(preflight, "text"));
 }
 
 static void print_row(const json_t *s)
@@ -138,6 +148,25 @@ static void print_line(const char *name, const char *value)
 	g_autofree char *text = cmd_clean(value);
 	if (*text)
 		printf("%-12s %s\n", name, text);
+}
+
+static void print_preflight(const json_t *p)
+{
+	const char *verdict = kx_json_str(p, "verdict"), *text = kx_json_str(p, "text");
+	size_t i;
+	json_t *c;
+	if (!verdict)
+		return;
+	g_autofree char *line = g_str_equal(verdict, "ready") || !text
+					? g_strdup(text ? text : verdict)
+					: g_strdup_printf("%s: %s", verdict, text);
+	print_line("preflight", line);
+	json_array_foreach (json_object_get(p, "checks"), i, c) {
+		g_autofree char *found =
+			g_strdup_printf("%s: %s: %s", kx_json_str(c, "state"),
+					kx_json_str(c, "what"), kx_json_str(c, "detail"));
+		print_line("", found);
+	}
 }
 
 static void print_status(const json_t *s)
@@ -165,6 +194,7 @@ static void print_status(const json_t *s)
 	print_line("on target", kx_json_str(s, "target"));
 	print_line("run", kx_json_str(s, "run"));
 	print_line("results", kx_json_str(s, "results"));
+	print_preflight(json_object_get(s, "preflight"));
 	print_line("submitted", created);
 	print_line("started", started);
 	print_line("finished", finished);
@@ -193,6 +223,10 @@ static void print_answer(const json_t *answer, bool json)
 	g_autofree char *trouble = cmd_clean(kx_json_str(answer, "trouble"));
 	if (*trouble)
 		printf("%s\n", trouble);
+	const json_t *notices = json_object_get(answer, "notices");
+	if (kx_json_int(notices, "given_up", 0))
+		printf("%d notifications are given up: kexsect notify list\n",
+		       (int)kx_json_int(notices, "given_up", 0));
 }
 
 static int finish(json_t *answer, bool json, GError *error)
@@ -216,6 +250,7 @@ static const struct option submit_options[] = {
 	{"boots", required_argument, NULL, OPT_BOOTS},
 	{"compile-minutes", required_argument, NULL, OPT_COMPILE},
 	{"again", no_argument, NULL, OPT_AGAIN},
+	{"no-preflight", no_argument, NULL, OPT_NO_PREFLIGHT},
 	{0}};
 
 static int run_submit(int argc, char **argv)
@@ -257,7 +292,8 @@ const Command cmd_submit = {
 		"                      it runs in these hours of the day only\n"
 		"  --hours H, --boots N, --compile-minutes M\n"
 		"                      a budget in place of the campaign's\n"
-		"  --again             a new run, when the last one has its verdict\n" HELP_SOCKET
+		"  --again             a new run, when the last one has its verdict\n"
+		"  --no-preflight      start without 'kexsect check --boot' before\n" HELP_SOCKET
 		"  --json              the daemon's answer\n",
 	.run = run_submit,
 };

@@ -55,7 +55,10 @@ static const char help[] =
 	"runs\n"
 	"  --new-token ROLE    make a token for HTTP, print it and end: read, operate or admin\n"
 	"  --name NAME         with it: whose it is (default: the role)\n"
-	"  --engine PROGRAM    what runs a campaign (default: kexsect beside this program)\n"
+	"  --engine PROGRAM    what runs a campaign (default: kexsect beside this program);\n"
+	"                      with one of these there is no preflight unless the configuration "
+	"asks "
+	"for it\n"
 	"  --retry SECONDS     wait after the first failure of an engine (default: 10)\n"
 	"  --grace SECONDS     from asking an engine to end to killing it (default: 45)\n"
 	"  -v, --verbose\n"
@@ -122,6 +125,7 @@ static int parse(int argc, char **argv, Own *o)
 			break;
 		case OPT_ENGINE:
 			o->daemon.program = optarg;
+			o->daemon.stand_in = true;
 			break;
 		case OPT_ACCEPT:
 			o->accept = optarg;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "daemon/daemon-internal.h"
+#include "daemon/preflight.h"
 #include "daemon/snapshot.h"
 
 #define MAX_AT_ONCE 8
@@ -40,10 +41,10 @@ static char *read_all(GError **error)
 /* What was asked for besides the campaign. */
 static json_t *wanted(const Request *r)
 {
-	return json_pack("{s:i, s:s, s:f, s:I, s:f, s:b}", "priority", r->priority, "window",
+	return json_pack("{s:i, s:s, s:f, s:I, s:f, s:b, s:b}", "priority", r->priority, "window",
 			 r->window ? r->window : "", "hours", r->hours, "boots",
 			 (json_int_t)r->boots, "compile_minutes", r->compile_minutes, "again",
-			 r->again);
+			 r->again, "preflight", !r->no_preflight);
 }
 
 static json_t *accept_text(const char *text, const char *folder, GError **error)
@@ -134,6 +135,10 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	s->boots = (unsigned)kx_json_int(w, "boots", 0);
 	s->compile_minutes = json_number_value(json_object_get(w, "compile_minutes"));
 	s->again = kx_json_bool(w, "again", false);
+	if (!kx_json_bool(w, "preflight", true)) {
+		json_decref(s->preflight);
+		s->preflight = preflight_skipped("as wished");
+	}
 	s->created_us = g_get_real_time();
 	return s;
 }

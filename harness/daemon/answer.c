@@ -69,6 +69,10 @@ json_t *submission_json(const Submission *s, const DaemonConfig *c)
 		json_object_set_new(o, "again", json_true());
 	if (s->engine.pid)
 		json_object_set_new(o, "pid", json_integer(s->engine.pid));
+	if (sitting_is_preflight(s))
+		json_object_set_new(o, "preflight", json_pack("{s:s}", "verdict", "running"));
+	else if (json_is_object(s->preflight))
+		json_object_set_new(o, "preflight", json_deep_copy(s->preflight));
 	if (json_is_object(s->verdict))
 		json_object_set_new(o, "verdict", json_deep_copy(s->verdict));
 	return o;
@@ -93,6 +97,7 @@ static json_t *list(Daemon *d, const Request *r, GError **error)
 	const char *trouble = d->disk_why ? d->disk_why : d->trouble;
 	if (trouble)
 		json_object_set_new(answer, "trouble", kx_json_text(trouble));
+	json_object_set_new(answer, "notices", notify_census(d));
 	return answer;
 }
 
@@ -184,8 +189,19 @@ static bool pause_it(Daemon *d, Submission *s, GError **error)
 	return s->state == SUBMISSION_PAUSED || refuse(s, "paused", error);
 }
 
+/* What was wrong may have been mended: it is looked at again. */
+static void forget_preflight(Submission *s)
+{
+	if (g_strcmp0(kx_json_str(s->preflight, "verdict"), "wrong") != 0)
+		return;
+	json_decref(s->preflight);
+	s->preflight = json_null();
+}
+
 static bool resume_it(Daemon *d, Submission *s, GError **error)
 {
+	if (s->state == SUBMISSION_FAILED)
+		forget_preflight(s);
 	if (s->state == SUBMISSION_PAUSED || s->state == SUBMISSION_QUEUED ||
 	    s->state == SUBMISSION_FAILED)
 		return change(d, s, SUBMISSION_QUEUED, "resumed", error);

@@ -9,6 +9,11 @@
 	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig,        \
 			       member, 0, CYAML_UNLIMITED)
 
+static const cyaml_strval_t preflights[] = {
+	{"none", CONFIG_PREFLIGHT_NONE},
+	{"quick", CONFIG_PREFLIGHT_QUICK},
+	{"boot", CONFIG_PREFLIGHT_BOOT},
+};
 static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("campaigns", CYAML_FLAG_OPTIONAL, ConfigLimits, jobs),
 	CYAML_FIELD_FLOAT("disk_free_gib", CYAML_FLAG_OPTIONAL, ConfigLimits, disk_free_gib),
@@ -50,6 +55,8 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, DaemonConfig, tls, tls_fields),
 	CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, DaemonConfig, hosts,
 			     &kx_yaml_string_entry, 0, 100),
+	CYAML_FIELD_ENUM("preflight", CYAML_FLAG_OPTIONAL, DaemonConfig, preflight, preflights,
+			 CYAML_ARRAY_LEN(preflights)),
 	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, DaemonConfig, limits, limits_fields),
 	/* nested in the file, flat in the struct */
 	{.key = "retention",

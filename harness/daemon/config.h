@@ -8,6 +8,14 @@
 
 #include "daemon/config_notify.h"
 
+/* What is checked before a campaign's first sitting. */
+typedef enum {
+	CONFIG_PREFLIGHT_UNSET,
+	CONFIG_PREFLIGHT_NONE,
+	CONFIG_PREFLIGHT_QUICK, /* files, tools, disk, machines */
+	CONFIG_PREFLIGHT_BOOT,	/* all, and boots of both ends */
+} ConfigPreflight;
+
 typedef struct {
 	char *name;
 	unsigned slots;		   /* campaigns at once; default 1 */
@@ -36,9 +44,10 @@ typedef struct {
 	char *window;	       /* hours of campaigns that were submitted without; NULL: always */
 	char *socket_group;    /* who may use the socket; NULL: only the daemon's own user */
 	ConfigLimits limits;
-	char *listen;		/* HTTP: "127.0.0.1:8470", "[::1]:8470"; NULL: none */
-	bool listen_given;	/* it is in the file, not the default */
-	int read_without_token; /* on loopback; default 1 */
+	ConfigPreflight preflight; /* default boot */
+	char *listen;		   /* HTTP: "127.0.0.1:8470", "[::1]:8470"; NULL: none */
+	bool listen_given;	   /* it is in the file, not the default */
+	int read_without_token;	   /* on loopback; default 1 */
 	ConfigTls tls;
 	char **hosts; /* names by which a browser on this machine may call it, besides localhost */
 	unsigned hosts_count;

@@ -75,6 +75,8 @@ KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *
 /* Tells it to end; what happens then is the submission's wish, else it is queued again. */
 void sitting_stop(Submission *s, const char *why);
 bool sitting_is_stopping(const Submission *s);
+/* What runs is not its engine yet. */
+bool sitting_is_preflight(const Submission *s);
 /* The last events of it, oldest first; NULL: it does not run. */
 const GQueue *sitting_events(const Submission *s);
 void sitting_remember(Submission *s, json_t *event);

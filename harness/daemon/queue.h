@@ -65,7 +65,7 @@ typedef struct {
 	char *run;				    /* slug in the results: vtd-window-1 */
 	json_t *progress;			    /* as of the last change of state: requests.h */
 	json_t *verdict;			    /* the engine's event; null: none */
-	json_t *preflight;			    /* what it found; null: not done */
+	json_t *preflight;			    /* preflight.h; null: not done yet */
 	gint64 created_us, started_us, finished_us; /* started: last time */
 	/* not in the database: the supervisor's */
 	struct Sitting *sitting; /* the engine that works on it; NULL: none */

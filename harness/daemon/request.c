@@ -14,7 +14,8 @@ static const struct {
 	const char *keys; /* that it may have besides v and do */
 } kinds[] = {
 	{"ping", REQUEST_PING, ""},
-	{"submit", REQUEST_SUBMIT, "snapshot priority window hours boots compile_minutes again"},
+	{"submit", REQUEST_SUBMIT,
+	 "snapshot priority window hours boots compile_minutes again preflight"},
 	{"list", REQUEST_LIST, "state before limit"},
 	{"status", REQUEST_STATUS, "id"},
 	{"watch", REQUEST_WATCH, "id"},
@@ -96,14 +97,23 @@ static bool take_window(const json_t *o, char **ret, GError **error)
 	return true;
 }
 
+static bool take_bool(const json_t *o, const char *key, bool *ret, GError **error)
+{
+	const json_t *value = json_object_get(o, key);
+	if (json_is_boolean(value))
+		*ret = json_is_true(value);
+	else if (value)
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "'%s': true or false is wanted", key);
+	return !value || json_is_boolean(value);
+}
+
 static bool take_submission(const json_t *o, Request *r, GError **error)
 {
 	gint64 priority = 0, boots = 0;
-	const json_t *again = json_object_get(o, "again");
-	if (again && !json_is_boolean(again)) {
-		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "'again': true or false is wanted");
+	bool preflight = true;
+	if (!take_bool(o, "again", &r->again, error) ||
+	    !take_bool(o, "preflight", &preflight, error))
 		return false;
-	}
 	if (!take_int(o, "priority", -100, 100, &priority, error) ||
 	    !take_int(o, "boots", 1, 1000000000, &boots, error) ||
 	    !take_number(o, "hours", &r->hours, error) ||
@@ -113,7 +123,7 @@ static bool take_submission(const json_t *o, Request *r, GError **error)
 		return false;
 	r->priority = (int)priority;
 	r->boots = (unsigned)boots;
-	r->again = json_is_true(again);
+	r->no_preflight = !preflight;
 	r->snapshot = json_incref(json_object_get(o, "snapshot"));
 	return true;
 }

@@ -4,7 +4,7 @@
  * the UNIX socket; another way fills in the same struct):
  *
  *   {"v": 1, "do": "submit", "snapshot": {…} (snapshot.h), "priority": 0, "window": "22:00-07:00",
- *    "hours": 8, "boots": 300, "compile_minutes": 90, "again": false}
+ *    "hours": 8, "boots": 300, "compile_minutes": 90, "again": false, "preflight": true}
  *   {"v": 1, "do": "list", "state": "running", "before": 17, "limit": 50}
  *   {"v": 1, "do": "status", "id": 3}        also: watch, pause, resume, cancel
  *   {"v": 1, "do": "journal", "after": 120, "limit": 100}
@@ -57,15 +57,16 @@ typedef struct {
 	double hours, compile_minutes;
 	unsigned boots;
 	bool again;
+	bool no_preflight;
 	/* release, quarantine, check */
 	char *target;
 	char *receiver; /* notify-test */
-	char *reason; /* NULL: none */
+	char *reason;	/* NULL: none */
 	/* list, journal */
 	int state; /* SubmissionState, -1: any */
 	gint64 before, after;
 	gint64 since_us; /* summary */
-	unsigned limit; /* 1…1000; default 100 */
+	unsigned limit;	 /* 1…1000; default 100 */
 } Request;
 
 /* Checks one; what is in *ret before is lost. INPUT says what is wrong. `len` bytes without the

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "daemon/daemon-internal.h"
+#include "daemon/preflight.h"
 #include "daemon/snapshot.h"
 #include "daemon/stall.h"
 #include "store/store.h"
@@ -25,6 +26,9 @@ struct Sitting {
 	json_t *verdict;
 	bool target_failed; /* it said so */
 	unsigned trials, garbage;
+	bool preflight;	 /* the child is not the engine but what is done before its first sitting */
+	json_t *said;	 /* by the preflight */
+	guint deadline;	 /* of it */
 	gint64 saved_us; /* monotonic: when the progress was last written */
 	GQueue events;	 /* json_t: the last ones */
 };
@@ -33,6 +37,8 @@ static void sitting_free(Sitting *t)
 {
 	g_free(t->stop_why);
 	json_decref(t->verdict);
+	json_decref(t->said);
+	g_clear_handle_id(&t->deadline, g_source_remove);
 	g_queue_clear_full(&t->events, (GDestroyNotify)json_decref);
 	g_free(t);
 }
@@ -52,12 +58,27 @@ void sitting_remember(Submission *s, json_t *event)
 	g_queue_push_tail(events, json_incref(event));
 }
 
+bool sitting_is_preflight(const Submission *s)
+{
+	return s->sitting && s->sitting->preflight;
+}
+
 bool sitting_is_stopping(const Submission *s)
 {
 	return s->sitting && s->sitting->stop_why;
 }
 
 /* ---- what it says ---- */
+
+static void on_checked(const char *line, gpointer user)
+{
+	Sitting *t = user;
+	g_autoptr(json_t) said = kx_json_parse(line, "check", NULL);
+	if (!json_is_object(said) || !json_object_get(said, "checks"))
+		return;
+	json_decref(t->said);
+	t->said = g_steal_pointer(&said);
+}
 
 static void on_line(const char *line, gpointer user)
 {
@@ -101,9 +122,9 @@ static char *folder_path(const Daemon *d, const Submission *s, const char *leaf)
 }
 
 /* The last line that the engine wrote for people. */
-static char *last_words(const Daemon *d, const Submission *s)
+static char *last_words(const Daemon *d, const Submission *s, const char *log)
 {
-	g_autofree char *path = folder_path(d, s, "engine.log");
+	g_autofree char *path = folder_path(d, s, log);
 	g_autofree char *text = kx_read_file(path, 4 * MAX_LOG, NULL, NULL);
 	if (!text)
 		return NULL;
@@ -143,6 +164,75 @@ static void take_verdict(Daemon *d, Submission *s, const json_t *verdict)
 	daemon_set_state(d, s, SUBMISSION_DONE, sentence, "verdict");
 }
 
+/* How a process ended that did not say what it should. */
+static char *how_it_ended(const Sitting *t, const char *what, const char *log, int status)
+{
+	g_autofree char *words = last_words(t->d, t->s, log);
+	return status >= 128 ? g_strdup_printf("the %s was killed by signal %d", what, status - 128)
+			     : g_strdup_printf("the %s ended with status %d%s%s", what, status,
+					       words ? ": " : "", words ? words : "");
+}
+
+/* Stopped by a wish, by the daemon, or with its target; true: it was. */
+static bool settle_stopped(Sitting *t, bool target_failed)
+{
+	Daemon *d = t->d;
+	Submission *s = t->s;
+	const char *ill = health_why(d, s->target);
+	if (s->wish == WISH_CANCEL) {
+		daemon_set_state(d, s, SUBMISSION_CANCELLED, "", "cancelled");
+	} else if (s->wish == WISH_PAUSE) {
+		daemon_set_state(d, s, SUBMISSION_PAUSED, "", "paused");
+	} else if (t->stop_why || target_failed || ill) {
+		/* the target's failure is not the campaign's */
+		g_autofree char *why = g_strdup(t->stop_why ? t->stop_why : ill);
+		health_unbind(d, s);
+		daemon_set_state(d, s, SUBMISSION_QUEUED, why, "stopped");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* The lab's failure counts against the target, and is tried again. */
+static void settle_lab(Sitting *t, const char *text, bool machine)
+{
+	if (machine) {
+		g_autoptr(json_t) failure =
+			json_pack("{s:s, s:s, s:s, s:o}", "event", "trial", "outcome", "infra",
+				  "cause", "machine", "reason", kx_json_text(text));
+		health_event(t->d, t->s, failure);
+	}
+	g_autofree char *why = g_strdup_printf("preflight: %s", text);
+	if (!settle_stopped(t, false))
+		sitting_failed(t->d, t->s, why);
+}
+
+static void settle_preflight(Sitting *t, int status)
+{
+	Daemon *d = t->d;
+	Submission *s = t->s;
+	g_autofree char *text = NULL;
+	bool machine = false, stopped = s->wish || t->stop_why;
+	PreflightEnd end = stopped ? PREFLIGHT_NOTHING
+				   : preflight_take(s, t->said, s->started_us, &text, &machine);
+	if (end == PREFLIGHT_READY || end == PREFLIGHT_WRONG) {
+		bool ready = end == PREFLIGHT_READY;
+		g_autofree char *why = g_strdup_printf("preflight: %s", text);
+		s->state = ready ? SUBMISSION_QUEUED : SUBMISSION_FAILED;
+		s->finished_us = ready ? 0 : g_get_real_time();
+		daemon_save(d, s, "preflight", text);
+		daemon_set_state(d, s, s->state, ready ? "" : why, ready ? NULL : "failed");
+	} else if (end == PREFLIGHT_LAB) {
+		settle_lab(t, text, machine);
+	} else if (!settle_stopped(t, false)) {
+		g_autofree char *why =
+			t->deadline ? how_it_ended(t, "preflight", "preflight.log", status)
+				    : g_strdup("the preflight took too long");
+		sitting_failed(d, s, why);
+	}
+}
+
 static void settle(Sitting *t, int status)
 {
 	Daemon *d = t->d;
@@ -150,30 +240,14 @@ static void settle(Sitting *t, int status)
 	if (t->trials)
 		s->attempts = 0;
 	if (status == TARGET_FAILED && !t->target_failed) {
-		g_autofree char *words = last_words(d, s);
+		g_autofree char *words = last_words(d, s, "engine.log");
 		health_failed(d, s->target, s->id, words ? words : "it cannot be brought back");
 	}
-	const char *ill = health_why(d, s->target);
 	/* A verdict counts when the engine says it and ends by itself: with it is in its store. */
 	if (t->verdict && status < 2) {
 		take_verdict(d, s, t->verdict);
-	} else if (s->wish == WISH_CANCEL) {
-		daemon_set_state(d, s, SUBMISSION_CANCELLED, "", "cancelled");
-	} else if (s->wish == WISH_PAUSE) {
-		daemon_set_state(d, s, SUBMISSION_PAUSED, "", "paused");
-	} else if (t->stop_why || status == TARGET_FAILED || ill) {
-		/* the target's failure is not the campaign's */
-		g_autofree char *why = g_strdup(t->stop_why ? t->stop_why : ill);
-		health_unbind(d, s);
-		daemon_set_state(d, s, SUBMISSION_QUEUED, why, "stopped");
-	} else {
-		g_autofree char *words = last_words(d, s);
-		g_autofree char *why =
-			status >= 128
-				? g_strdup_printf("the engine was killed by signal %d",
-						  status - 128)
-				: g_strdup_printf("the engine ended with status %d%s%s", status,
-						  words ? ": " : "", words ? words : "");
+	} else if (!settle_stopped(t, status == TARGET_FAILED)) {
+		g_autofree char *why = how_it_ended(t, "engine", "engine.log", status);
 		sitting_failed(d, s, why);
 	}
 }
@@ -188,7 +262,10 @@ static void on_end(int status, gpointer user)
 	/* Its job may live a little longer; nobody else gets the target before. */
 	if (lease_is_held(d->o.state, s->target, s->slot))
 		left_add(d, s->target, s->slot, NULL);
-	settle(t, status);
+	if (t->preflight)
+		settle_preflight(t, status);
+	else
+		settle(t, status);
 	sitting_free(t);
 	daemon_replan(d);
 	if (d->stopping)
@@ -287,17 +364,32 @@ KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *
 			      on_said, on_ended, user, error);
 }
 
+static gboolean on_deadline(gpointer user)
+{
+	Sitting *t = user;
+	t->deadline = 0;
+	kx_child_stop(t->child, t->d->o.stop_grace_s);
+	return G_SOURCE_REMOVE;
+}
+
 static KxChild *spawn(Sitting *t, bool again, const GArray *leases, GError **error)
 {
-	g_autoptr(GPtrArray) argv = arguments(t->d, t->s, again);
-	return sitting_spawn(t->d, t->s, (const char *const *)argv->pdata, "engine.log",
-			     (const int *)(void *)leases->data, on_line, on_end, t, error);
+	bool first = t->preflight;
+	g_autoptr(GPtrArray) argv =
+		first ? preflight_command(t->d, t->s) : arguments(t->d, t->s, again);
+	KxChild *child = sitting_spawn(t->d, t->s, (const char *const *)argv->pdata,
+				       first ? "preflight.log" : "engine.log",
+				       (const int *)(void *)leases->data,
+				       first ? on_checked : on_line, on_end, t, error);
+	if (child && first)
+		t->deadline = g_timeout_add_seconds(PREFLIGHT_LONGEST_S, on_deadline, t);
+	return child;
 }
 
 /* Recorded first: a process of which nobody knows would be worse than a record without one. */
-static bool record(Daemon *d, Submission *s, const char *target, unsigned slot)
+static bool record(Daemon *d, Submission *s, const char *target, unsigned slot, bool preflight)
 {
-	g_autofree char *text = g_strdup_printf("on %s", target);
+	g_autofree char *text = g_strdup_printf("%son %s", preflight ? "preflight " : "", target);
 	submission_set(&s->target, target);
 	s->slot = slot;
 	s->state = SUBMISSION_RUNNING;
@@ -354,19 +446,19 @@ static GArray *take_leases(const Daemon *d, const Submission *s, const char *tar
 
 bool sitting_start(Daemon *d, Submission *s, const char *target, unsigned slot, GError **error)
 {
-	bool again;
+	bool again, preflight = preflight_is_due(d, s);
 	if (!wants_new_run(d, s, &again, error))
 		return false;
 	GArray *leases = take_leases(d, s, target, slot, error);
 	if (!leases)
 		return false;
-	if (!record(d, s, target, slot)) {
+	if (!record(d, s, target, slot, preflight)) {
 		close_leases(leases);
 		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s", d->trouble);
 		return false;
 	}
 	Sitting *t = g_new0(Sitting, 1);
-	*t = (Sitting){.d = d, .s = s, .saved_us = g_get_monotonic_time()};
+	*t = (Sitting){.d = d, .s = s, .preflight = preflight, .saved_us = g_get_monotonic_time()};
 	t->child = spawn(t, again, leases, error);
 	close_leases(leases);
 	if (!t->child) {
