@@ -303,13 +303,15 @@ static gpointer fault_row(Store *s, StoreQuery *q)
 	return f;
 }
 
+#define FAULTS                                                                                     \
+	"SELECT t.id, t.number, f.seq, f.device, f.address, f.reason, f.in_window, f.record "      \
+	"FROM trial t JOIN fault f ON f.trial = t.id WHERE t.campaign = ? "
+
 GPtrArray *store_faults(Store *s, gint64 campaign, gint64 trial_id, GError **error)
 {
-	StoreQuery *q = store_query(
-		s, error,
-		"SELECT t.id, t.number, f.seq, f.device, f.address, f.reason, f.in_window, "
-		"f.record FROM trial t JOIN fault f ON f.trial = t.id "
-		"WHERE t.campaign = ? AND ? IN (0, t.id) ORDER BY t.number, f.seq",
-		"ii", campaign, trial_id);
+	StoreQuery *q =
+		trial_id ? store_query(s, error, FAULTS "AND t.id = ? ORDER BY f.seq", "ii",
+				       campaign, trial_id)
+			 : store_query(s, error, FAULTS "ORDER BY t.number, f.seq", "i", campaign);
 	return store_rows(s, q, fault_row, (GDestroyNotify)store_fault_free, error);
 }
