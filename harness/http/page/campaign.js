@@ -203,8 +203,9 @@ export function campaign(lab, id, slug) {
 			return [...head(v, lab, ui).filter(Boolean),
 				v.run ? beliefSection(v.belief) : null,
 				v.run?.candidates.length ? candidatesTable(v.run, v.belief) : null,
+				id && isRunning(v.c) ? liveSection(lab, id) : null, // what is new stands before what is long
 				v.run ? trialsSection(v) : null,
-				id ? liveSection(lab, id) : null,
+				id && !isRunning(v.c) ? liveSection(lab, id) : null,
 				v.run && v.c ? h('p', {class: 'quiet', 'data-key': 'foot'}, `Run ${v.run.run}, ${count(v.run.last_trial, 'trial')}.`) : null];
 		},
 	};

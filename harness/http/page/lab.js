@@ -65,7 +65,7 @@ export function lately(lab) {
 	return h('section', {'aria-labelledby': 'lately', 'data-key': 'lately'},
 		h('h2', {id: 'lately'}, 'Lately'),
 		h('ol', {class: 'events'}, lines.map((l) => h('li', {'data-key': `j${l.id}`},
-			when(l.time_us), ' ', l.submission ? [link(l.submission, lab), ' '] : null,
+			when(l.time_us), ' ', l.submission ? [link(l.submission, lab), ' '] : l.text ? null : 'the daemon ',
 			h('b', null, bdi(l.kind, 40)), l.text ? [' ', bdi(l.text, 300)] : null))));
 }
 

@@ -67,6 +67,12 @@ for (const [scheme, width] of [['light', 1280], ['dark', 1280], ['light', 360]])
 			await page.evaluate(axe);
 			const {violations} = await page.evaluate(() => window.axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
 			expect(violations.map((v) => [at, v.id, v.help, v.nodes.map((n) => n.html).slice(0, 3)])).toEqual([]);
+			if (at === '') {
+				await page.getByRole('button', {name: 'Token'}).click();
+				expect((await page.evaluate(() => window.axe.run('dialog'))).violations.map((v) => v.id)).toEqual([]);
+				await page.keyboard.press('Escape');
+				await expect(page.locator('dialog')).toBeHidden();
+			}
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 			expect(wide, `${at}: wider than the screen`).toBeLessThanOrEqual(0);
 		}
