@@ -19,14 +19,22 @@ function freePort() {
 }
 
 export class Lab {
-	static async make(config = '') {
+	// `tls`: on all addresses, as other machines would reach it.
+	static async make(config = '', tls = false) {
 		const lab = new Lab();
 		lab.dir = mkdtempSync(`${tmpdir()}/kexsect-page-`);
 		lab.state = `${lab.dir}/state`;
 		lab.port = await freePort();
-		lab.url = `http://127.0.0.1:${lab.port}`;
+		lab.url = `${tls ? 'https' : 'http'}://127.0.0.1:${lab.port}`;
+		if (tls) {
+			execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj',
+				'/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', `${lab.dir}/key.pem`, '-out', `${lab.dir}/cert.pem`],
+			{stdio: 'ignore'});
+			config += `tls: {certificate: ${lab.dir}/cert.pem, key: ${lab.dir}/key.pem}\n`;
+			process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; // this test's own certificate
+		}
 		writeFileSync(`${lab.dir}/kexsectd.yaml`,
-			`listen: 127.0.0.1:${lab.port}\nlimits: {disk_free_gib: 0, campaigns: 4, queue: 2000, queue_of_user: 2000}\n${config}`);
+			`listen: ${tls ? '0.0.0.0' : '127.0.0.1'}:${lab.port}\nlimits: {disk_free_gib: 0, campaigns: 4, queue: 2000, queue_of_user: 2000}\n${config}`);
 		lab.tokens = {};
 		for (const role of ['read', 'operate', 'admin'])
 			lab.tokens[role] = execFileSync(KEXSECTD, ['--state', lab.state, '--new-token', role], {encoding: 'utf8'}).trim();
@@ -66,6 +74,7 @@ export class Lab {
 	async end() {
 		const status = await this.kill('SIGTERM');
 		const said = this.said();
+		delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 		rmSync(this.dir, {recursive: true, force: true});
 		if (status !== 0)
 			throw new Error(`kexsectd: ${status}\n${said}`);

@@ -128,3 +128,21 @@ test('where reading takes a token', async ({page, context}) => {
 	await expect(page.locator('#ask-why')).toContainText('wants a token for reading');
 	await expect(page.locator('main')).not.toContainText('what it said');
 });
+
+test.describe('from another machine', () => {
+	test.use({ignoreHTTPSErrors: true});
+	test('by TLS, with a token', async ({page}) => {
+		page.expected = [/status of 401/, END];
+		lab = await (await Lab.make('', true)).start();
+		const c = await lab.submit('far', {play: 'trials=900 ms=50', title: 'Far'});
+		await page.goto(lab.url);
+		await expect(page.locator('#ask-why')).toContainText('wants a token for reading');
+		await page.getByLabel('Token of the daemon').fill(lab.tokens.admin);
+		await page.keyboard.press('Enter');
+		const card = page.getByRole('article', {name: 'Far'});
+		await expect(card).toContainText(/fault \d\d/);
+		await card.getByRole('button', {name: 'Pause'}).click();
+		await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('paused');
+		expect((await lab.ask(`/api/v1/campaigns/${c.id}`)).campaign.state).toBe('paused');
+	});
+});
