@@ -7,6 +7,7 @@
 #include "daemon/daemon-internal.h"
 
 #define LOOK_MS 100
+#define MOST_US 5000 /* at one look */
 
 typedef struct {
 	char *target;
@@ -56,7 +57,9 @@ static bool is_over(Daemon *d, Left *l)
 static gboolean on_look(gpointer data)
 {
 	Daemon *d = data;
-	for (GList *at = d->left; at;) {
+	gint64 begun = g_get_monotonic_time();
+	/* Each one that is put back waits for the disk: the others at the next look. */
+	for (GList *at = d->left; at && g_get_monotonic_time() - begun < MOST_US;) {
 		GList *next = at->next;
 		Left *l = at->data;
 		if (is_over(d, l)) {

@@ -281,18 +281,10 @@ static int newest_run(const Daemon *d, const Submission *s, GError **error)
 	g_autoptr(Store) store = store_open(d->config->results, STORE_READ, &why);
 	if (g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
 		return 0;
-	g_autoptr(GPtrArray) runs = store ? store_campaigns(store, &why) : NULL;
-	if (!runs) {
+	int newest = store ? store_newest_run(store, s->name, &why) : -1;
+	if (newest < 0)
 		g_propagate_error(error, g_steal_pointer(&why));
-		return -1;
-	}
-	unsigned newest = 0;
-	for (guint i = 0; i < runs->len; i++) {
-		const StoreCampaign *c = runs->pdata[i];
-		if (g_str_equal(c->name, s->name))
-			newest = MAX(newest, c->run);
-	}
-	return (int)newest;
+	return newest;
 }
 
 /* Whether a new run must be begun. Once it is there, `again` would make another one, so it is asked

@@ -84,20 +84,27 @@ static gpointer campaign_row(Store *s, StoreQuery *q)
 	return c;
 }
 
+int store_newest_run(Store *s, const char *name, GError **error)
+{
+	g_autoptr(StoreQuery) q = store_query(
+		s, error, "SELECT coalesce(max(run), 0) FROM campaign WHERE name = ?", "s", name);
+	if (!q)
+		return -1;
+	if (sqlite3_step(q) != SQLITE_ROW) {
+		store_set_error(s, "read", error);
+		return -1;
+	}
+	return sqlite3_column_int(q, 0);
+}
+
 /* The first free run number: after all rows of the name, and never that of a folder that is there
  * (of a database that was deleted), whose evidence would get mixed up. */
 static bool choose_run(Store *s, StoreCampaign *c, GError **error)
 {
-	g_autoptr(StoreQuery) q =
-		store_query(s, error, "SELECT coalesce(max(run), 0) FROM campaign WHERE name = ?",
-			    "s", c->name);
-	if (!q)
+	int newest = store_newest_run(s, c->name, error);
+	if (newest < 0)
 		return false;
-	if (sqlite3_step(q) != SQLITE_ROW) {
-		store_set_error(s, "read", error);
-		return false;
-	}
-	c->run = (unsigned)sqlite3_column_int64(q, 0);
+	c->run = (unsigned)newest;
 	do {
 		c->run++;
 		g_free(c->slug);

@@ -90,6 +90,8 @@ bool store_set_config(Store *s, gint64 campaign, const json_t *config, GError **
 GPtrArray *store_campaigns(Store *s, GError **error);
 /* The newest `limit` runs with an id below `before` (0: any), newest first. */
 GPtrArray *store_campaigns_page(Store *s, gint64 before, unsigned limit, GError **error);
+/* The highest number of a run of this name; 0: there is none, -1: *error. */
+int store_newest_run(Store *s, const char *name, GError **error);
 /* By slug, by number (#id or id), or by name: its newest run. MISSING names what there is. */
 StoreCampaign *store_find_campaign(Store *s, const char *which, GError **error);
 /* Whether a process works on this run now: it holds <dir>/lock. */
