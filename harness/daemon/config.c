@@ -174,7 +174,7 @@ static void set_listen(DaemonConfig *c, const char *path)
 	else if (g_str_equal(c->listen, "none"))
 		g_clear_pointer(&c->listen, g_free);
 	if (!is_given(path, "read_without_token"))
-		c->read_without_token = 1;
+		c->read_without_token = -1;
 	if (c->tls.certificate) {
 		set_folder(&c->tls.certificate, path, NULL, NULL);
 		set_folder(&c->tls.key, path, NULL, NULL);

@@ -47,7 +47,8 @@ typedef struct {
 	ConfigPreflight preflight; /* default boot */
 	char *listen;		   /* HTTP: "127.0.0.1:8470", "[::1]:8470"; NULL: none */
 	bool listen_given;	   /* it is in the file, not the default */
-	int read_without_token;	   /* on loopback; default 1 */
+	int read_without_token; /* on loopback: 1 everybody, 0 nobody, -1 (default) who may use the
+				 * socket */
 	ConfigTls tls;
 	char **hosts; /* names by which a browser on this machine may call it, besides localhost */
 	unsigned hosts_count;

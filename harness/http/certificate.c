@@ -24,12 +24,33 @@ static gint64 expiry_of(const char *pem)
 	return MAX(end, 0);
 }
 
+static bool belong_together(const HttpCertificate *c)
+{
+	const gnutls_datum_t certificate = {(unsigned char *)c->certificate,
+					    (unsigned)strlen(c->certificate)},
+			     key = {(unsigned char *)c->key, (unsigned)strlen(c->key)};
+	gnutls_certificate_credentials_t both;
+	if (gnutls_certificate_allocate_credentials(&both) < 0)
+		return false;
+	bool ok = gnutls_certificate_set_x509_key_mem(both, &certificate, &key,
+						      GNUTLS_X509_FMT_PEM) >= 0;
+	gnutls_certificate_free_credentials(both);
+	return ok;
+}
+
 bool http_certificate_load(const ConfigTls *c, HttpCertificate *ret, GError **error)
 {
 	http_certificate_clear(ret);
 	if (!(ret->key = kx_read_file(c->key, MAX_PEM, NULL, error)) ||
 	    !(ret->certificate = kx_read_file(c->certificate, MAX_PEM, NULL, error)))
 		return false;
+	if (!belong_together(ret)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "%s and %s: do tls.certificate and tls.key belong together, in PEM "
+			    "format?",
+			    c->certificate, c->key);
+		return false;
+	}
 	g_autofree char *both = g_strconcat(ret->certificate, ret->key, NULL);
 	ret->sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, both, -1);
 	explicit_bzero(both, strlen(both));

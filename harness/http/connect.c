@@ -54,15 +54,24 @@ static bool check_origin(const Exchange *x, const char *method, HttpReply *ret)
 			      "this is not the host that was asked for: use localhost, or name it "
 			      "under hosts in the configuration");
 	g_autofree char *own = g_strconcat(x->h->tls ? "https://" : "http://", host, NULL);
-	/* but a link in a message may lead to the page, which is the same for everybody */
-	if (g_str_equal(x->target, "/") && !origin &&
-	    g_strcmp0(header(x, "Sec-Fetch-Mode"), "navigate") == 0 &&
-	    g_strcmp0(header(x, "Sec-Fetch-Dest"), "document") == 0)
-		return true;
 	if ((origin && g_ascii_strcasecmp(origin, own) != 0) ||
 	    (foreign && !is_navigation(x, method)))
 		return refuse(ret, 403, KX_ERROR_REFUSED, "a page of another origin may not ask");
 	return true;
+}
+
+/* Over loopback, unless the configuration says otherwise: whoever may use the UNIX socket. */
+static bool may_read(const Exchange *x)
+{
+	const DaemonConfig *c = daemon_config(x->h->d);
+	HttpPeer *p = x->peer;
+	if (!x->h->loopback || c->read_without_token >= 0)
+		return x->h->loopback && c->read_without_token;
+	if (!p->asked) {
+		p->ours = http_peer_is_ours(p->fd, c->socket_group);
+		p->asked = true;
+	}
+	return p->ours;
 }
 
 static bool check_role(Exchange *x, HttpReply *ret)
@@ -75,7 +84,7 @@ static bool check_role(Exchange *x, HttpReply *ret)
 			role = http_tokens_find(x->h->tokens, said + 7, &x->who);
 		if (!role)
 			return refuse(ret, 401, KX_ERROR_REFUSED, "this token is not known");
-	} else if (x->h->loopback && daemon_config(x->h->d)->read_without_token) {
+	} else if (x->route.role && may_read(x)) {
 		role = HTTP_READ;
 	}
 	if (role >= x->route.role)

@@ -77,6 +77,7 @@ typedef struct {
 	int fd;
 	enum { PEER_RECEIVES, PEER_SENDS, PEER_STREAMS } phase;
 	gint64 since_s;
+	bool asked, ours; /* who it is was asked for; one who may use the daemon's UNIX socket */
 } HttpPeer;
 
 /* A request and its answer. */
@@ -115,6 +116,13 @@ void http_resume(Exchange *x);
 
 /* Host, Origin, token, role, body: false with the refusal in *ret. */
 bool http_admit(Exchange *x, const char *method, HttpReply *ret);
+
+/* ---- peer.c: who is at the other end ---- */
+
+/* The user whose socket it is; false when the kernel does not tell. */
+bool http_peer_uid(int fd, uid_t *ret);
+/* Root, the daemon's own user, or one of `group` (NULL: none). */
+bool http_peer_is_ours(int fd, const char *group);
 
 /* ---- lab.c: the queue; results.c, belief.c: what the runs left; files.c; metrics.c; page.c ----
  */

@@ -6,8 +6,9 @@
  * libmicrohttpd runs inside of the daemon's main loop: its epoll descriptor is one source, there
  * are no threads. What a request may cost is bounded: bytes, rows, time, connections.
  *
- * Who may what: on a loopback address everybody may read (read_without_token), whoever wants to
- * change something shows a token. Another address is listened on only with TLS and tokens.
+ * Who may what: on a loopback address whoever may use the UNIX socket reads (read_without_token),
+ * who wants to change something shows a token. Another address is listened on only with TLS and
+ * tokens.
  */
 #pragma once
 

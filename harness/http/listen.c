@@ -47,7 +47,6 @@ int http_listen(Http *h, const Http *before, GError **error)
 	}
 	GInetAddress *host = g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(at));
 	h->loopback = g_inet_address_get_is_loopback(host);
-	h->tls = c->tls.certificate != NULL;
 	h->address = g_inet_address_to_string(host);
 	h->listen = g_strdup(c->listen);
 	if (!is_safe(h, c, error))

@@ -43,7 +43,8 @@ HttpReply http_metrics(Http *h)
 	const json_t *notices = json_object_get(census, "notices");
 	one(out, "kexsect_notices_pending", "gauge", "Notifications that are not delivered yet.",
 	    (guint64)kx_json_int(notices, "pending", 0));
-	one(out, "kexsect_notices_given_up", "gauge", "Notifications of 30 days that were given up.",
+	one(out, "kexsect_notices_given_up", "gauge",
+	    "Notifications of 30 days that were given up.",
 	    (guint64)kx_json_int(notices, "given_up", 0));
 	one(out, "kexsect_targets", "gauge", "Targets that are known.", json_array_size(targets));
 	one(out, "kexsect_target_slots", "gauge", "Places on all targets.", slots);

@@ -280,15 +280,10 @@ static void on_log(void *user, const char *format, va_list args)
 	g_debug("http: %s", g_strchomp(text));
 }
 
-static bool start_mhd(Http *h, GError **error)
+static bool start_mhd(Http *h, const HttpCertificate *c, GError **error)
 {
-	g_auto(HttpCertificate) c = {0};
-	if (h->tls && !http_certificate_load(&daemon_config(h->d)->tls, &c, error))
-		return false;
-	h->expires_s = c.expires_s;
-	h->tls_sum = g_strdup(c.sum);
-	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, c.key},
-				       {MHD_OPTION_HTTPS_MEM_CERT, 0, c.certificate},
+	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, c->key},
+				       {MHD_OPTION_HTTPS_MEM_CERT, 0, c->certificate},
 				       {MHD_OPTION_HTTPS_PRIORITIES, 0,
 					(void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
 				       {MHD_OPTION_END, 0, NULL}};
@@ -303,10 +298,7 @@ static bool start_mhd(Http *h, GError **error)
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, h, MHD_OPTION_ARRAY, h->tls ? tls : &tls[3], MHD_OPTION_END);
 	if (!h->mhd)
-		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "HTTP does not start%s",
-			    h->tls ? ": do tls.certificate and tls.key "
-				     "belong together, in PEM format?"
-				   : "");
+		g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "HTTP does not start");
 	return h->mhd != NULL;
 }
 
@@ -371,11 +363,18 @@ bool http_is_current(const Http *h, GError **error)
 
 Http *http_start(Daemon *d, const Http *before, GError **error)
 {
+	const ConfigTls *tls = &daemon_config(d)->tls;
+	g_auto(HttpCertificate) c = {0};
+	if (tls->certificate && !http_certificate_load(tls, &c, error))
+		return NULL;
 	Http *h = g_new0(Http, 1);
 	h->d = d;
+	h->tls = tls->certificate != NULL;
+	h->tls_sum = g_strdup(c.sum);
+	h->expires_s = c.expires_s;
 	h->tokens = http_tokens_new(daemon_state(d));
 	h->fd = http_listen(h, before, error);
-	if (h->fd < 0 || !start_mhd(h, error)) {
+	if (h->fd < 0 || !start_mhd(h, &c, error)) {
 		http_stop(h);
 		return NULL;
 	}

@@ -54,14 +54,14 @@ class Lab:
         self.port = free_port()
         self.config = self.dir + "/kexsectd.yaml"
         with open(self.config, "w") as f:
-            f.write(f"listen: {address}:{self.port}\nlimits: {{disk_free_gib: 0{limits}}}\n{config}")
+            f.write(f"listen: \"{address}:{self.port}\"\nlimits: {{disk_free_gib: 0{limits}}}\n{config}")
         self.engine = engine
         self.token = {r: self.new_token(r) for r in tokens}
 
     def new_token(self, role):
         return subprocess.check_output([KEXSECTD, "--state", self.state, "--new-token", role], text=True).strip()
 
-    def start(self):
+    def start(self, address="127.0.0.1"):
         self.log = open(self.dir + "/log", "wb")
         self.daemon = subprocess.Popen([KEXSECTD, "--state", self.state, "--config", self.config, "--engine", self.engine,
                                         "--retry", "0.05", "--grace", "2"], stdout=subprocess.DEVNULL, stderr=self.log,
@@ -69,7 +69,7 @@ class Lab:
         atexit.register(self.clean)
         for _ in range(600):
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((address, self.port), 1).close()
                 return self
             except OSError:
                 if self.daemon.poll() is not None:

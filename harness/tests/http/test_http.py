@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -245,6 +246,30 @@ class Beyond(unittest.TestCase):
         self.assertEqual(lab.tls_status(pem[0], "/metrics", "read"), 401)
         lab.end()
         shutil.rmtree(folder)
+
+    def status_as(self, user, port, path, address="127.0.0.1"):
+        """The status that a process of this user gets."""
+        family = "AF_INET6" if ":" in address else "AF_INET"
+        ask = (f"import socket; s = socket.socket(socket.{family}); s.connect(({address!r}, {port})); "
+               f"s.sendall(b'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n'); print(s.recv(4096).split()[1].decode())")
+        return int(subprocess.check_output([sys.executable if os.geteuid() else "/usr/bin/python3", "-c", ask], user=user,
+                                           group=user, extra_groups=[], text=True))
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
+    def test_another_user_of_this_machine_needs_a_token(self):
+        nobody = 65534
+        for config, address, expected in (("", "127.0.0.1", 401), ("", "::1", 401), ("read_without_token: yes\n", "127.0.0.1", 200),
+                                          ("read_without_token: no\n", "127.0.0.1", 401), ("socket_group: nogroup\n", "127.0.0.1", 200),
+                                          ("socket_group: root\n", "::1", 401)):
+            with self.subTest(config=config, address=address):
+                lab = Lab(config, "[::1]" if address == "::1" else address).start(address)
+                own = 401 if config == "read_without_token: no\n" else 200
+                self.assertEqual(self.status_as(0, lab.port, "/api/v1/targets", address), own)
+                self.assertEqual(self.status_as(nobody, lab.port, "/api/v1/targets", address), expected)
+                self.assertEqual(self.status_as(nobody, lab.port, "/metrics", address), expected)
+                self.assertEqual(self.status_as(nobody, lab.port, "/nothing", address), 404 if expected == 200 else 401)
+                self.assertEqual(self.status_as(nobody, lab.port, "/healthz", address), 200)
+                lab.end()
 
     def test_reading_can_take_a_token_here_too(self):
         lab = Lab("read_without_token: no\n").start()
