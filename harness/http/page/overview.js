@@ -41,10 +41,20 @@ export function experiment(p) {
 		: h('span', {class: 'quiet'}, 'not known yet');
 }
 
+// What the checks before the first sitting found.
+function preflight(f) {
+	if (f.verdict === 'running')
+		return 'files, tools and the first boots are being checked';
+	const bad = (Array.isArray(f.checks) ? f.checks : []).filter((c) => c && c.what);
+	return [h('span', {class: f.verdict === 'ready' ? 'good' : 'bad'}, f.verdict === 'ready' ? '✓ ' : '✗ '), bdi(f.text, 400),
+		bad.length ? h('ul', {class: 'files'}, bad.slice(0, 20).map((c) => h('li', {class: 'why'}, bdi(c.what, 100), c.detail ? [': ', bdi(c.detail, 300)] : null))) : null];
+}
+
 // The facts of one that runs or has run, as rows.
 export function facts(c) {
 	const p = c.progress ?? {}, row = (name, ...what) => h('div', {'data-key': name}, h('dt', null, name), h('dd', null, ...what));
 	return h('dl', {class: 'rows'},
+		c.preflight && c.preflight.verdict !== 'skipped' ? row('Before it', preflight(c.preflight)) : null,
 		row('Leading cause', leading(p)),
 		row('Trials', outcomes(p.outcomes)),
 		isRunning(c) ? row('Tries now', experiment(p)) : null,

@@ -4,7 +4,7 @@ import {expect, test} from './watch.js';
 
 let lab;
 test.beforeAll(async () => {
-	lab = await (await Lab.make('targets: [{name: t1, slots: 1}, {name: t9, slots: 1}]\n')).start();
+	lab = await (await Lab.make('targets: [{name: t1, slots: 1}, {name: t9, slots: 1}]\npreflight: boot\n')).start();
 });
 test.afterAll(() => lab.end());
 
@@ -28,6 +28,17 @@ test('nothing is there yet, and then it is', async ({page}) => {
 	await expect(over).toContainText('40 trials');
 	await expect(card).toHaveCount(0);
 	await expect(page.locator('#said')).toContainText('has a verdict');
+});
+
+test('what the checks before a night found', async ({page}) => {
+	const good = await lab.submit('sound', {play: 'trials=1 ms=1 check_ms=3000'});
+	await page.goto(`${lab.url}/#/campaign/${good.id}`);
+	await expect(page.locator('main')).toContainText('are being checked');
+	await expect(page.locator('main')).toContainText('✓ ready');
+	const bad = await lab.submit('wrong', {play: 'trials=3 ms=1 check=1'});
+	await page.goto(`${lab.url}/#/campaign/${bad.id}`);
+	await expect(page.locator('.kicker')).toContainText('failed');
+	await expect(page.locator('main')).toContainText('✗ the base: 0 of 30 boots fault');
 });
 
 test('what waits says why, by urgency', async ({page}) => {
