@@ -16,6 +16,7 @@ enum {
 	OPT_SOCKET,
 	OPT_CONFIG,
 	OPT_BACKUP,
+	OPT_CHECK,
 	OPT_ENGINE,
 	OPT_RETRY,
 	OPT_GRACE,
@@ -33,6 +34,7 @@ static const struct option options[] = {{"help", no_argument, NULL, 'h'},
 					{"socket", required_argument, NULL, OPT_SOCKET},
 					{"config", required_argument, NULL, OPT_CONFIG},
 					{"backup", required_argument, NULL, OPT_BACKUP},
+					{"check", no_argument, NULL, OPT_CHECK},
 					{"engine", required_argument, NULL, OPT_ENGINE},
 					{"retry", required_argument, NULL, OPT_RETRY},
 					{"grace", required_argument, NULL, OPT_GRACE},
@@ -53,6 +55,10 @@ static const char help[] =
 	"is there)\n"
 	"  --backup FILE       write a copy of the queue's database and end; also while a daemon "
 	"runs\n"
+	"  --check             read all of the databases of queue and results and end; also while "
+	"a "
+	"daemon\n"
+	"                      runs: 1 when one is damaged or a snapshot is missing\n"
 	"  --new-token ROLE    make a token for HTTP, print it and end: read, operate or admin\n"
 	"  --name NAME         with it: whose it is (default: the role)\n"
 	"  --engine PROGRAM    what runs a campaign (default: kexsect beside this program);\n"
@@ -69,7 +75,7 @@ static const char help[] =
 typedef struct {
 	DaemonOptions daemon;
 	const char *backup, *accept, *thin, *role, *name;
-	bool verbose;
+	bool verbose, check;
 } Own;
 
 /* The number of an option, or NAN with a message. */
@@ -123,6 +129,9 @@ static int parse(int argc, char **argv, Own *o)
 		case OPT_BACKUP:
 			o->backup = optarg;
 			break;
+		case OPT_CHECK:
+			o->check = true;
+			break;
 		case OPT_ENGINE:
 			o->daemon.program = optarg;
 			o->daemon.stand_in = true;
@@ -175,6 +184,16 @@ static int thin(const char *days, const char *results)
 	return 0;
 }
 
+static int check(const Own *o)
+{
+	GError *error = NULL;
+	g_autoptr(DaemonConfig) c = daemon_config_load(o->daemon.config, o->daemon.state, &error);
+	if (!c || !daemon_verify(o->daemon.state, c, &error))
+		return fail(error);
+	printf("the databases in %s and %s are whole\n", o->daemon.state, c->results);
+	return 0;
+}
+
 static int new_token(const Own *o)
 {
 	GError *error = NULL;
@@ -211,6 +230,10 @@ int main(int argc, char **argv)
 	const char *given = g_getenv("STATE_DIRECTORY"), *socket = g_getenv("KEXSECT_SOCKET");
 	if (!o.daemon.state)
 		o.daemon.state = given && *given ? given : "/var/lib/kexsect";
+	if (!o.daemon.config && g_file_test(usual_config, G_FILE_TEST_EXISTS))
+		o.daemon.config = usual_config;
+	if (o.check)
+		return check(&o);
 	if (o.backup)
 		return queue_backup(o.daemon.state, o.backup, &error) ? 0 : fail(error);
 	if (o.role)
@@ -218,8 +241,6 @@ int main(int argc, char **argv)
 	o.daemon.front = &http_front;
 	if (!o.daemon.socket && socket && *socket)
 		o.daemon.socket = socket;
-	if (!o.daemon.config && g_file_test(usual_config, G_FILE_TEST_EXISTS))
-		o.daemon.config = usual_config;
 	g_autofree char *engine = engine_beside_us();
 	if (!o.daemon.program)
 		o.daemon.program = engine;

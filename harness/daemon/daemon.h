@@ -55,6 +55,10 @@ typedef struct {
  * main(); 1 with *error: BUSY (another daemon has the folder), the queue's errors. */
 int daemon_run(const DaemonOptions *options, GError **error);
 
+/* Reads all of the databases of queue and results, also while a daemon runs. DIGEST: one is damaged
+ * or a snapshot is missing; MISSING: there is no queue. */
+bool daemon_verify(const char *state, const DaemonConfig *c, GError **error);
+
 /* The process that `kexsectd --accept FOLDER` is: reads a submission (request.h) on standard input
  * and prints one line, {"ok": true, …(snapshot_unpack), "wanted": {"priority", …}} or {"ok": false,
  * "error": {…}}. */

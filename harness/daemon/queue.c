@@ -185,6 +185,31 @@ bool queue_backup(const char *state, const char *file, GError **error)
 	return sql_copy(path, file, error);
 }
 
+static gpointer read_file(SqlRow *row)
+{
+	return g_strdup(sql_text(row, 0));
+}
+
+bool queue_verify(const char *state, GError **error)
+{
+	g_autofree char *path = db_path(state);
+	g_autoptr(Sql) sql = sql_verify(path, error);
+	g_autoptr(GPtrArray) files = sql ? sql_rows(sql, read_file, g_free, error,
+						    "SELECT file FROM submission WHERE state IN "
+						    "('queued', 'running', 'paused')",
+						    "")
+					 : NULL;
+	for (guint i = 0; files && i < files->len; i++) {
+		g_autofree char *file = g_build_filename(state, files->pdata[i], NULL);
+		if (g_file_test(file, G_FILE_TEST_EXISTS))
+			continue;
+		g_set_error(error, KX_ERROR, KX_ERROR_DIGEST,
+			    "%s is missing: put back the folder submissions, too", file);
+		return false;
+	}
+	return files != NULL;
+}
+
 /* ---- write ---- */
 
 bool queue_write_note(Queue *q, gint64 time_us, gint64 submission, QueueNote note, GError **error)

@@ -88,6 +88,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_close)
 /* Writes a consistent copy of <state>/queue.db, also while a daemon runs; `file` must not exist. */
 bool queue_backup(const char *state, const char *file, GError **error);
 
+/* Reads all of <state>/queue.db, also while a daemon runs, and looks whether the snapshot of each
+ * submission that is not over is there. DIGEST with the first finding. */
+bool queue_verify(const char *state, GError **error);
+
 /* A line of the journal that goes with a change; kind NULL: none. */
 typedef struct {
 	const char *kind; /* submitted, started, stopped, paused, resumed, cancelled, verdict,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Changes on their way to the database, also while it cannot be written. */
+#include "base/error.h"
 #include "daemon/daemon-internal.h"
+#include "daemon/sql.h"
 
 /* Those who look on. */
 static void tell(Daemon *d, const char *kind, const char *text)
@@ -58,4 +60,17 @@ void daemon_save_again(Daemon *d)
 	tell(d, note.kind, note.text);
 	g_clear_pointer(&d->trouble, g_free);
 	daemon_replan(d);
+}
+
+bool daemon_verify(const char *state, const DaemonConfig *c, GError **error)
+{
+	if (!queue_verify(state, error))
+		return false;
+	g_autofree char *results = g_build_filename(c->results, "kexsect.db", NULL);
+	g_autoptr(GError) why = NULL;
+	g_autoptr(Sql) sql = sql_verify(results, &why);
+	if (sql || g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
+		return true; /* no campaign ran yet */
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
 }

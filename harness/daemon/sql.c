@@ -268,6 +268,24 @@ bool sql_check(Sql *s, GError **error)
 	return false;
 }
 
+Sql *sql_verify(const char *path, GError **error)
+{
+	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING, "there is no %s", path);
+		return NULL;
+	}
+	g_autoptr(Sql) s = open_file(path, SQLITE_OPEN_READONLY, error);
+	if (!s || !sql_check(s, error))
+		return NULL;
+	g_autoptr(GPtrArray) lost =
+		sql_rows(s, read_text, g_free, error, "PRAGMA foreign_key_check", "");
+	if (lost && lost->len)
+		g_set_error(error, KX_ERROR, KX_ERROR_DIGEST,
+			    "%s is damaged: %u rows of %s refer to what is not there", path,
+			    lost->len, (char *)lost->pdata[0]);
+	return lost && !lost->len ? g_steal_pointer(&s) : NULL;
+}
+
 bool sql_copy(const char *from, const char *to, GError **error)
 {
 	if (g_file_test(to, G_FILE_TEST_EXISTS)) {

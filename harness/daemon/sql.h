@@ -20,6 +20,9 @@ void sql_close(Sql *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sql, sql_close)
 /* Reads all of it; DIGEST with the first finding. */
 bool sql_check(Sql *s, GError **error);
+/* The same of one that others may write meanwhile, and whether each reference has its row; it is
+ * then open for reading. MISSING when it is not there. */
+Sql *sql_verify(const char *path, GError **error);
 /* Writes a consistent copy of the database `from` to the new file `to`. */
 bool sql_copy(const char *from, const char *to, GError **error);
 
