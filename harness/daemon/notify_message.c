@@ -31,9 +31,11 @@ static char *gist(const json_t *line)
 	const json_t *verdict = json_object_get(line, "verdict");
 	const char *name = text_of(line, "name"), *text = text_of(line, "text");
 	g_autoptr(GString) out = g_string_new(NULL);
-	if (*name)
-		g_string_append_printf(out, "%s: ", name);
-	g_string_append(out, text);
+	g_string_append_printf(out, "%s%s%s",
+			       *name   ? name
+			       : *text ? ""
+				       : "the daemon",
+			       *name && *text ? ": " : "", text);
 	if (json_object_get(verdict, "probability") && *text_of(verdict, "sentence"))
 		g_string_append_printf(out, " (p = %.3f)", kx_json_num(verdict, "probability", 0));
 	return plain(out->str);

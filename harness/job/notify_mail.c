@@ -7,7 +7,7 @@
 #include "job/notify-internal.h"
 
 #define LONGEST_SUBJECT 200 /* bytes */
-#define WORD 45		    /* bytes in an encoded word: 60 characters of base64 */
+#define WORD 39		    /* bytes in an encoded word: a line of at most 76 with them */
 
 static void append_subject(GString *out, const char *text)
 {

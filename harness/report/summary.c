@@ -43,6 +43,14 @@ static void add(SummarySection *s, const char *name, char *text, char *command)
 	g_ptr_array_add(s->items, i);
 }
 
+/* Quoted when a shell would not take it as it is. */
+static char *shell_word(const char *text)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789-_./";
+	return *text && strspn(text, safe) == strlen(text) ? g_strdup(text) : g_shell_quote(text);
+}
+
 /* ---- times ---- */
 
 static char *clock_of(const json_t *doc, gint64 us)
@@ -94,7 +102,7 @@ static void append_work(GString *out, const json_t *s)
 static char *report_command(const json_t *doc, const json_t *s)
 {
 	const char *run = report_str(s, "run"), *results = report_str(doc, "results");
-	g_autofree char *quoted = g_shell_quote(results);
+	g_autofree char *quoted = shell_word(results);
 	return *run ? g_strdup_printf("kexsect report %s --results %s", run, quoted) : NULL;
 }
 
@@ -247,7 +255,7 @@ static SummarySection *targets_now(const json_t *doc)
 			continue;
 		g_autofree char *since = clock_of(doc, kx_json_int(t, "since_us", 0));
 		const char *name = report_str(t, "name");
-		g_autofree char *quoted = g_shell_quote(name);
+		g_autofree char *quoted = shell_word(name);
 		add(out, name, g_strdup_printf("since %s: %s", since, report_str(t, "reason")),
 		    g_strdup_printf("kexsect target check %s", quoted));
 	}
@@ -301,14 +309,21 @@ static SummarySection *disks(const json_t *doc)
 static char *work_text(const json_t *doc)
 {
 	const json_t *work = json_object_get(doc, "work");
-	double boots = report_num(work, "boots", 0), infra = report_num(work, "infra", 0);
+	double boots = report_num(work, "boots", 0), builds = report_num(work, "builds", 0);
+	double infra = report_num(work, "infra", 0);
 	GString *out = g_string_new(NULL);
-	g_string_append_printf(out, "%.0f boots in ", boots);
-	append_duration(out, report_num(work, "boot_s", 0));
-	g_string_append_printf(out, ", %.0f builds in ", report_num(work, "builds", 0));
-	append_duration(out, report_num(work, "compile_s", 0));
-	g_string_append_printf(out, "; %.0f boots (%.1f %%) failed because of the lab", infra,
-			       boots > 0 ? 100 * infra / boots : 0);
+	g_string_append_printf(out, "%.0f boots", boots);
+	if (boots > 0) {
+		g_string_append(out, " in ");
+		append_duration(out, report_num(work, "boot_s", 0));
+		g_string_append_printf(out, ", %.0f of them (%.1f %%) lost by the lab", infra,
+				       100 * infra / boots);
+	}
+	g_string_append_printf(out, "; %.0f builds", builds);
+	if (builds > 0) {
+		g_string_append(out, " in ");
+		append_duration(out, report_num(work, "compile_s", 0));
+	}
 	const char *why = report_str(doc, "work_why");
 	if (*why)
 		g_string_append_printf(out, "; %s", why);
@@ -317,13 +332,15 @@ static char *work_text(const json_t *doc)
 
 static void add_daemon(SummarySection *out, const json_t *doc)
 {
-	gint64 starts = (gint64)report_num(doc, "daemon.starts", 0);
-	gint64 killed = (gint64)report_num(doc, "daemon.killed", 0);
-	if (starts)
+	int starts = (int)report_num(doc, "daemon.starts", 0);
+	int killed = (int)report_num(doc, "daemon.killed", 0);
+	if (starts == 1)
 		add(out, "daemon",
-		    g_strdup_printf("started %" G_GINT64_FORMAT " times, %" G_GINT64_FORMAT
-				    " of these after it was killed",
-				    starts, killed),
+		    g_strdup_printf("started once%s", killed ? ", after it was killed" : ""), NULL);
+	else if (starts)
+		add(out, "daemon",
+		    g_strdup_printf("started %d times, %d of them after it was killed", starts,
+				    killed),
 		    NULL);
 }
 
