@@ -126,6 +126,10 @@ static void put_trial(GString *out, const json_t *trial)
 		g_string_append(out, ", ");
 		report_html_text(out, report_str(trial, "reason"));
 	}
+	if (*report_str(trial, "recovery")) {
+		g_string_append(out, "; ");
+		report_html_text(out, report_str(trial, "recovery"));
+	}
 	g_string_append_c(out, '"');
 	if (link)
 		g_string_append_printf(out, " href=\"%s/\"", href->str);

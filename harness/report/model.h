@@ -46,6 +46,9 @@ json_t *model_faults(const Model *m);	   /* evidence.c */
 json_t *model_timeline(const Model *m);	   /* timeline.c; NULL: nothing to compare */
 json_t *model_repeat(const Model *m);	   /* repeat.c */
 json_t *model_environment(const Model *m); /* repeat.c */
+/* What was done about a kernel that hung or a machine that failed, as its evidence has it; a new
+ * string, NULL: nothing (recovery.c). */
+char *model_recovery(const StoreTrial *t);
 /* "COMMAND ARGUMENT", the argument quoted for the shell where it must be (repeat.c). */
 char *model_command(const char *command, const char *argument);
 

@@ -160,6 +160,8 @@ static json_t *trial(const Model *m, const StoreTrial *t)
 		g_autofree char *command = model_command("kexsect job boot", request);
 		json_object_set_new(o, "repeat", model_text(command));
 	}
+	g_autofree char *recovery = model_recovery(t);
+	model_set_text(o, "recovery", recovery);
 	if (json_is_object(t->plan)) {
 		json_t *why = numbers_of(t->plan);
 		model_set_text(why, "reason", kx_json_str(t->plan, "reason"));

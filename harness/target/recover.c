@@ -14,6 +14,9 @@
  * for it, or for an answer, to return. */
 #define AGAIN 4
 
+/* So often in a row it must say the same: there are BMCs that are not sure. */
+#define AGREED 2
+
 typedef enum { RUNG_START, RUNG_RESET, RUNG_POWER, RUNG_FRESH, RUNG_MAX } Rung;
 
 typedef struct {
@@ -166,7 +169,7 @@ static bool switch_power(Ladder *l, bool on)
 	gint64 end = g_get_monotonic_time() + (gint64)(limit * G_USEC_PER_SEC), next = 0;
 	TargetStep *s = target_step_begin(l->steps, on ? "power-on" : "power-off", limit);
 	g_autoptr(GError) why = NULL, refused = NULL;
-	unsigned orders = 0, polls = 0;
+	unsigned orders = 0, polls = 0, agreed = 0;
 	do {
 		if (g_get_monotonic_time() >= next) {
 			next = g_get_monotonic_time() + (gint64)(limit * G_USEC_PER_SEC / AGAIN);
@@ -177,9 +180,10 @@ static bool switch_power(Ladder *l, bool on)
 		}
 		g_clear_error(&why);
 		polls++;
-		if (limited_call(t, limit / AGAIN, ask_power, on, &why))
+		agreed = limited_call(t, limit / AGAIN, ask_power, on, &why) ? agreed + 1 : 0;
+		if (agreed == AGREED)
 			break;
-		if (refused && !g_error_matches(refused, KX_ERROR, KX_ERROR_CANCELLED))
+		if (why && refused && !g_error_matches(refused, KX_ERROR, KX_ERROR_CANCELLED))
 			g_prefix_error(&why, "the order failed (%s), and ", refused->message);
 		limited_wait(MIN(target_seconds(t, POLL_S), left_s(end)), never, NULL);
 	} while (g_get_monotonic_time() < end && !kx_cancelled());
