@@ -184,6 +184,20 @@ def half_written(*folders):
             for name in files if re.search(r"\.[A-Za-z0-9]{6}$", name) and not re.search(r"\.(sqlite|config)$", name)]
 
 
+def complaints(*folders):
+    """What programs say of mistakes of their own: sanitizers, assertions."""
+    said = re.compile(rb"AddressSanitizer|LeakSanitizer|runtime error:|-CRITICAL \*\*|Assertion .* failed")
+    found = []
+    for folder in folders:
+        for path in glob.glob(f"{folder}/**/*.log", recursive=True):
+            with open(path, "rb") as f:
+                for line in f:
+                    if said.search(line):
+                        found.append(f"{path}: {line.decode(errors='replace').strip()[:200]}")
+                        break
+    return found
+
+
 def mounts_below(folder):
     with open("/proc/self/mountinfo", encoding="utf-8") as f:
         return [line.split()[4] for line in f if line.split()[4].startswith(folder + "/")]
@@ -209,6 +223,7 @@ def audit(state, results, cache, machines, disturbances):
     if machines:
         totals |= check_machines(machines, boots, disturbances, found)
     totals["half_written"] = len(half_written(state, results))
+    found += complaints(os.path.dirname(os.path.dirname(state)))
     for path in held_locks(state, results, *((cache, machines) if machines else ())):
         found.append(f"a lock is held: {path}")
     return found, totals
