@@ -56,7 +56,10 @@ setup_file() {
 @test "a kernel that hangs is a hang, with a trace" {
   boot hang
   outcome_is hang
-  grep -aqE 'blocked for more than|NMI|Call Trace' "$(jq -r .evidence trial.json)/console.log"
+  # asked for by SysRq, which a kernel hears once its console is open, and by an NMI, which all hear
+  jq -e '.trace == "trace.log" and .traces[0].step == "sysrq-l" and (.traces[-1] | .step == "nmi" and .ok)' trial.json
+  grep -aq 'Call Trace' "$(jq -r .evidence trial.json)/trace.log"
+  grep -aq 'kexsect: NMI sent for a trace' "$(jq -r .evidence trial.json)/console.log"
 }
 
 @test "a kernel that panics is a panic, and the next boot is not affected" {
@@ -81,12 +84,62 @@ setup_file() {
 
 @test "a target that never boots: launcher without a kernel" {
   head -c 100000 /dev/urandom >garbage
-  sed 's/launcher: 60/launcher: 5/' "$SOURCE_ROOT/configs/targets/vm-vtd.yaml" >vm.yaml
+  sed 's/launcher: 60/launcher: 5\n  power: 4/' "$SOURCE_ROOT/configs/targets/vm-vtd.yaml" >vm.yaml
   mkdir -p acpi && sed -i "s|dmar-q35-uhci .*|$SOURCE_ROOT/configs/acpi/dmar-q35-uhci.dsl|" vm.yaml
   request fixture ".launcher_kernel = \"$PWD/garbage\" | .target = \"$PWD/vm.yaml\" | .cache = \"$PWD/cache\"" >r.json
   run kexsect job boot r.json
   equal "$status" 1
   [[ $output == *launcher* ]]
+  # the ladder was climbed to its end, and the job says that the target is lost
+  jq -se '.[-1].target == "failed" and (.[-1].reason | contains("in vain"))
+    and any(.[]; .event == "trial" and .outcome == "infra" and .cause == "machine" and (.recovery.healthy | not))' \
+    <(grep '^{' <<<"$output")
+}
+
+# machine_of PID: the QEMU among the descendants of a job
+machine_of() {
+  local p a
+  for p in $(pgrep -f '^[^ ]*qemu-system'); do
+    for ((a = p; a > 1; )); do
+      [ "$a" != "$1" ] || echo "$p"
+      a=$(ps -o ppid= -p "$a" | tr -d ' ') && [ -n "$a" ] || break
+    done
+  done
+}
+
+# strike SIGNAL: sends it to the machine of the job that boots the hanging kernel, when that runs
+strike() {
+  request hang '.boots = 1' >r.json
+  sed -i 's|"target": ".*"|"target": "'"$PWD"'/vm.yaml"|' r.json
+  sed "s/silence: .*/silence: 5/; s|dmar-q35-uhci .*|$SOURCE_ROOT/configs/acpi/dmar-q35-uhci.dsl|" \
+    "$SOURCE_ROOT/configs/targets/vm-vtd.yaml" >vm.yaml
+  "$KEXSECT" job boot r.json >lines.json &
+  job=$!
+  for _ in $(seq 300); do
+    grep -q '"step":"boot"' lines.json && break
+    sleep 0.1
+  done
+  kill "-$1" "$(machine_of $job)"
+  wait $job
+  jq -c 'select(.event == "trial")' lines.json >trial.json
+  outcome_is infra
+  jq -e '.cause == "machine" and .end == "machine-died" and .recovery.healthy' trial.json
+}
+
+@test "a machine that is killed is the lab's failure, and comes back" {
+  strike KILL
+  jq -e '.recovery.steps[-1] | .step == "launcher" and .ok' trial.json
+}
+
+@test "a machine that stands still is not taken for a kernel that hangs" {
+  strike STOP
+  jq -e '.recovery.steps | any(.step == "power-off" and .ok)' trial.json
+}
+
+@test "a target is healthy" {
+  run kexsect health vtd-window --json
+  equal "$status" 0
+  tail -n 1 <<<"$output" | jq -e '.healthy and .steps[-1].step == "launcher"'
 }
 
 @test "nothing is left running after kill -9 of the job" {
