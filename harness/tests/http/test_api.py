@@ -12,7 +12,7 @@ import unittest
 
 from api import Wrong
 from jsonschema import Draft202012Validator
-from lab import API, ROUTES, Lab
+from lab import API, KEXSECTD, ROUTES, Lab
 
 ROLES = {"": [{}], "read": [{}, {"token": ["read"]}, {"token": ["operate"]}, {"token": ["admin"]}],
          "operate": [{"token": ["operate"]}, {"token": ["admin"]}], "admin": [{"token": ["admin"]}]}
@@ -194,7 +194,7 @@ class TheDaemon(unittest.TestCase):
         good = {"snapshot": lab.campaign("c")}
         schema = API.doc["components"]["schemas"]["Submission"]
         for change in ({"priority": 101}, {"priority": "1"}, {"priority": 1.5}, {"hours": 0}, {"hours": True}, {"boots": 0},
-                       {"boots": 1e3}, {"window": "22-7"}, {"window": None}, {"again": "yes"}, {"more": 1}, {"snapshot": []},
+                       {"boots": 1e3}, {"window": "22-7"}, {"window": None}, {"again": "yes"}, {"more": 1}, {"preflight": 1}, {"disk_gib": 0}, {"snapshot": []},
                        {"snapshot": {}}, {"snapshot": None}, {"snapshot": dict(good["snapshot"], files=[])},
                        {"snapshot": dict(good["snapshot"], files=[{"path": "x", "text": ""}])},
                        {"snapshot": dict(good["snapshot"], files=[{"path": "/x"}])},
@@ -228,8 +228,11 @@ class TheDaemon(unittest.TestCase):
     def test_links_of_a_report_lead_somewhere(self):
         lab, run = self.lab, self.values["{run}"]
         at = f"/api/v1/runs/{run}/files/"
-        with open(f"{lab.state}/results/campaigns/{run}/report.html", "w") as f:
-            f.write('<a href="./trials/1/">1</a> <a href="./trials/1/console.log">log</a>')
+        report = f"{lab.state}/results/campaigns/{run}/report.html"
+        subprocess.run([os.path.join(os.path.dirname(KEXSECTD), "kexsect"), "report", run, "--results", lab.state + "/results",
+                        "--format", "html", "-o", report], check=True)
+        with open(report, "a") as f:
+            f.write('<a href="./trials/1/console.log">log</a>')
         odd = "<i>&\"'%2e x;ü#?"
         with open(f"{lab.state}/results/campaigns/{run}/trials/1/{odd}", "w") as f:
             f.write("odd")
@@ -243,7 +246,9 @@ class TheDaemon(unittest.TestCase):
             if "html" in done[url]:
                 self.assertIn("sandbox", r.headers["Content-Security-Policy"])
                 self.assertNotIn(b"<i>", data)
-                for href in re.findall(r'href="([^"]*)"', data.decode()):
+                hrefs = [h for h in re.findall(r'href="([^"]*)"', data.decode()) if not h.startswith("#")]
+                self.assertTrue(hrefs)
+                for href in hrefs:
                     path = os.path.normpath(os.path.join(os.path.dirname(url), href)) + ("/" if href.endswith("/") else "")
                     self.assertTrue(path.startswith(at), href)
                     if path not in done:
