@@ -68,6 +68,18 @@ class Reload(unittest.TestCase):
         self.assertEqual(lab.json(f"/api/v1/campaigns/{n}")[1]["campaign"]["pid"], pid)
         lab.end()
 
+    def test_trouble_is_told(self):
+        lab = Lab().start()
+        text = f"listen: 127.0.0.1:{lab.port}\nlimits: {{disk_free_gib: 1000000}}\n"
+        with open(lab.config, "w") as f:
+            f.write(text)
+        lab.daemon.send_signal(signal.SIGHUP)
+        lab.wait_until(lambda: lab.ask("/healthz")[0].status == 503, "there is too little room")
+        self.assertEqual(lab.json("/healthz")[1], {"status": "trouble"})
+        self.assertIn("disk", lab.json("/api/v1/campaigns")[1]["trouble"])
+        self.assertEqual(lab.metric("kexsect_trouble"), 1)
+        lab.end()
+
     def test_another_certificate(self):
         one, two = make_certificate(2), make_certificate(30)
         for folder in (one[0], two[0]):
@@ -75,7 +87,7 @@ class Reload(unittest.TestCase):
         text = f"tls: {{certificate: {one[1]}, key: {one[2]}}}\n"
         lab = Lab(text, "0.0.0.0").start()
         now = time.time()
-        self.assertIn("expires at", read(lab.dir + "/log"))
+        lab.wait_until(lambda: "expires at" in read(lab.dir + "/log"), "it warns")
         context = ssl.create_default_context(cafile=one[1])
 
         # a download that goes on meanwhile
