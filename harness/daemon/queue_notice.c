@@ -275,23 +275,33 @@ static gpointer read_notice(SqlRow *row)
 	return n;
 }
 
+/* Each of the two walks the index by receiver, state and id. */
+static Notice *first_notice(Queue *q, const char *receiver, const char *state, gint64 now_us,
+			    GError **error)
+{
+	g_autoptr(GPtrArray) rows = sql_rows(
+		q->sql, read_notice, (GDestroyNotify)notice_free, error,
+		COLUMNS "WHERE receiver = ? AND state = ? AND next_us <= ? ORDER BY id LIMIT 1",
+		"ssi", receiver, state, now_us);
+	return rows && rows->len ? g_ptr_array_steal_index(rows, 0) : NULL;
+}
+
 Notice *queue_due_notice(Queue *q, const char *receiver, gint64 now_us, gint64 *ret_next_us,
 			 GError **error)
 {
+	g_autoptr(GError) why = NULL;
 	*ret_next_us = G_MAXINT64;
-	g_autoptr(GPtrArray) rows = sql_rows(
-		q->sql, read_notice, (GDestroyNotify)notice_free, error,
-		COLUMNS "WHERE receiver = ? AND (state = 'sending' OR (state = 'pending' AND "
-			"next_us <= ?)) ORDER BY state = 'sending' DESC, id LIMIT 1",
-		"si", receiver, now_us);
-	if (rows && rows->len)
-		return g_ptr_array_steal_index(rows, 0);
-	if (rows)
-		number(q, G_MAXINT64, ret_next_us, error,
+	Notice *n = first_notice(q, receiver, "sending", G_MAXINT64, &why);
+	if (!n && !why)
+		n = first_notice(q, receiver, "pending", now_us, &why);
+	if (!n && !why)
+		number(q, G_MAXINT64, ret_next_us, &why,
 		       "SELECT next_us FROM notice WHERE receiver = ? AND state = 'pending' "
 		       "ORDER BY next_us LIMIT 1",
 		       receiver);
-	return NULL;
+	if (why)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return n;
 }
 
 static bool save(Queue *q, const Notice *n, QueueNote note, GError **error)
@@ -339,15 +349,18 @@ GHashTable *queue_open_notices(Queue *q, GError **error)
 
 json_t *queue_count_notices(Queue *q, const char *receiver, GError **error)
 {
+	/* "state != 'sent'" is what the index of those that are open says */
+	static const char *const statements[2][2] = {
+		{"SELECT count(*) FROM notice WHERE state != 'sent' AND state IN ('pending', "
+		 "'sending')",
+		 "SELECT count(*) FROM notice WHERE state != 'sent' AND state = 'given-up'"},
+		{"SELECT count(*) FROM notice WHERE receiver = ? AND state IN ('pending', "
+		 "'sending')",
+		 "SELECT count(*) FROM notice WHERE receiver = ? AND state = 'given-up'"}};
+	const char *const *s = statements[receiver != NULL];
 	gint64 pending, given_up;
-	const char *who = receiver ? receiver : "*";
-	if (!number(q, 0, &pending, error,
-		    "SELECT count(*) FROM notice WHERE state IN ('pending', 'sending') AND "
-		    "receiver GLOB ?",
-		    who) ||
-	    !number(q, 0, &given_up, error,
-		    "SELECT count(*) FROM notice WHERE state = 'given-up' AND receiver GLOB ?",
-		    who))
+	if (!number(q, 0, &pending, error, s[0], receiver) ||
+	    !number(q, 0, &given_up, error, s[1], receiver))
 		return NULL;
 	return json_pack("{s:I, s:I}", "pending", (json_int_t)pending, "given_up",
 			 (json_int_t)given_up);
