@@ -237,7 +237,14 @@ export class Lab extends EventTarget {
 	}
 
 	// One more page of what is over.
-	async older() {
+	older() {
+		this.reading ??= this.#older().finally(() => {
+			this.reading = null;
+		});
+		return this.reading;
+	}
+
+	async #older() {
 		for (let pages = 0; this.next && pages < 20; pages++) {
 			const more = await get(`/api/v1/campaigns?before=${this.next}&limit=${PAGE}`);
 			this.next = more.next;

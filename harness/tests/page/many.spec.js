@@ -45,11 +45,10 @@ test('a thousand campaigns, a page at a time', async ({page}) => {
 	}
 	await expect(over.last()).toContainText(`many-${1010 - first - 150}`);
 	await expect(page.getByRole('article', {name: 'It runs', exact: true})).toBeVisible();
-	for (let i = 0; i < 30 && await page.getByRole('button', {name: 'Older ones'}).count(); i++) {
-		const before = await over.count();
-		await page.getByRole('button', {name: 'Older ones'}).click();
-		await expect.poll(() => over.count().then((n) => n > before || page.getByRole('button', {name: 'Older ones'}).count().then((c) => !c))).toBeTruthy();
-	}
+	await page.evaluate(async () => { // the rest, as fast as it goes
+		for (let button; (button = document.querySelector('[data-act=older]')); await new Promise((done) => setTimeout(done, 50)))
+			button.click();
+	});
 	await expect(over).toHaveCount(1001);
 	await expect(over.last()).toContainText('1 one');
 });

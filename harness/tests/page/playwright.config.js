@@ -10,8 +10,8 @@ export default defineConfig({
 	reporter: 'line',
 	workers: 2,
 	fullyParallel: false,
-	timeout: 60000,
-	expect: {timeout: 15000},
+	timeout: 150000,
+	expect: {timeout: 30000},
 	use: {
 		launchOptions: {executablePath: browser, args: ['--no-sandbox', '--disable-dev-shm-usage']},
 		viewport: {width: 1280, height: 900},

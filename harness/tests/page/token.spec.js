@@ -3,7 +3,7 @@ import {readFileSync} from 'node:fs';
 import {Lab} from './lab.js';
 import {expect, test} from './watch.js';
 
-const END = /ERR_INCOMPLETE_CHUNKED_ENCODING/; // the daemon of a test ends before its page
+const END = /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION|EMPTY_RESPONSE)/; // the daemon of a test ends before its page
 let lab;
 test.afterEach(() => lab.end());
 
