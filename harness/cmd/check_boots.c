@@ -126,7 +126,8 @@ static json_t *forecast(const Campaign *c, const Ends *e, const CommonOptions *c
 }
 
 json_t *check_boots(const Campaign *c, const CheckOptions *options, const CommonOptions *common,
-		    unsigned boots, CheckResult *result, bool *ret_lab, bool *ret_machine)
+		    const CheckBoots *asked, CheckResult *result, bool *ret_lab,
+		    unsigned *ret_machine)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(Ends) ends = {.cache = options->cache,
@@ -134,7 +135,8 @@ json_t *check_boots(const Campaign *c, const CheckOptions *options, const Common
 			     .target = find_target(c, options->target),
 			     .no_sandbox = !options->sandbox,
 			     .matrix = result->matrix,
-			     .most = boots,
+			     .most = asked->most,
+			     .evidence = asked->evidence,
 			     .step = on_step,
 			     .user = (gpointer)options};
 	double night_s = NAN;

@@ -6,9 +6,16 @@
 #include "engine/ends.h"
 #include "job/check.h"
 
+typedef struct {
+	unsigned most;	      /* boots to see a fault; 0: none at all */
+	const char *evidence; /* folder that keeps that of the boots; NULL: none does */
+} CheckBoots;
+
 /* Adds its lines (group "boot") to the result and returns the object for --json: ends_json(), and
  * "forecast": [{"q", "draws", "seconds": {"p5", "p50", "p95"}, "boots": {…}, "builds",
  * "over_budget"}], "minutes": the median with q as estimated; null where there is no estimate.
- * *ret_lab: the lab failed, so the campaign is not to blame; *ret_machine: the machine did. */
+ * *ret_lab: the lab failed, so the campaign is not to blame; *ret_machine: so many failures in a
+ * row were the machine's. */
 json_t *check_boots(const Campaign *c, const CheckOptions *options, const CommonOptions *common,
-		    unsigned boots, CheckResult *result, bool *ret_lab, bool *ret_machine);
+		    const CheckBoots *asked, CheckResult *result, bool *ret_lab,
+		    unsigned *ret_machine);

@@ -9,7 +9,7 @@
 #include "cmd/command.h"
 #include "job/check.h"
 
-enum { OPT_FILES = OPT_COMMAND, OPT_QUICK, OPT_BOOT, OPT_TARGET };
+enum { OPT_FILES = OPT_COMMAND, OPT_QUICK, OPT_BOOT, OPT_TARGET, OPT_EVIDENCE };
 
 static const struct option options[] = {OPTION_HELP,
 					OPTION_VERBOSE,
@@ -23,12 +23,13 @@ static const struct option options[] = {OPTION_HELP,
 					{"quick", no_argument, NULL, OPT_QUICK},
 					{"boot", optional_argument, NULL, OPT_BOOT},
 					{"target", required_argument, NULL, OPT_TARGET},
+					{"evidence", required_argument, NULL, OPT_EVIDENCE},
 					{0}};
 
 typedef struct {
 	bool files, quick;
 	guint64 boots;
-	const char *target;
+	const char *target, *evidence;
 } Own;
 
 static bool own(int option, const char *value, gpointer user)
@@ -38,6 +39,8 @@ static bool own(int option, const char *value, gpointer user)
 	o->quick |= option == OPT_QUICK;
 	if (option == OPT_TARGET)
 		o->target = value;
+	if (option == OPT_EVIDENCE)
+		o->evidence = value;
 	if (option == OPT_BOOT)
 		o->boots = ENDS_MOST;
 	if (option == OPT_BOOT && value)
@@ -79,7 +82,7 @@ static const char *verdict_of(const CheckResult *r, bool lab)
 	return wrong ? "wrong" : lab ? "lab" : "ready";
 }
 
-static void print_json(const CheckResult *r, bool lab, bool machine, json_t *boots)
+static void print_json(const CheckResult *r, bool lab, unsigned machine, json_t *boots)
 {
 	json_t *lines = json_array();
 	for (guint i = 0; i < r->lines->len; i++) {
@@ -88,7 +91,7 @@ static void print_json(const CheckResult *r, bool lab, bool machine, json_t *boo
 						       "state", state_words[l->state], "what",
 						       l->what, "detail", kx_json_text(l->detail)));
 	}
-	g_autoptr(json_t) all = json_pack("{s:b s:s s:b s:o s:O? s:o?}", "ok", r->bad == 0,
+	g_autoptr(json_t) all = json_pack("{s:b s:s s:i s:o s:O? s:o?}", "ok", r->bad == 0,
 					  "verdict", verdict_of(r, lab), "machine", (int)machine,
 					  "checks", lines, "matrix", r->matrix, "boot", boots);
 	kx_json_line(all);
@@ -144,11 +147,14 @@ static int run(int argc, char **argv)
 			      .target = o.target,
 			      .report = common.json ? NULL : print_line};
 	g_auto(CheckResult) result = {0};
-	bool lab = false, machine = false;
+	bool lab = false;
+	unsigned machine = 0;
+	g_autofree char *evidence = o.evidence ? g_canonicalize_filename(o.evidence, NULL) : NULL;
+	CheckBoots asked = {(unsigned)o.boots, evidence};
 	json_t *boots = NULL;
 	bool ok = check_campaign(c, &check, &result);
 	if (ok && o.boots && !c->versions_count) {
-		boots = check_boots(c, &check, &common, (unsigned)o.boots, &result, &lab, &machine);
+		boots = check_boots(c, &check, &common, &asked, &result, &lab, &machine);
 		ok = result.bad == 0;
 	}
 	if (common.json)
@@ -176,6 +182,7 @@ const Command cmd_check = {
 		"                      often it faults, and how long the night will take (not with "
 		"versions)\n"
 		"  --target NAME       only this one of its targets\n"
+		"  --evidence DIR      keep logs and outcomes of the boots there\n"
 		"  --results DIR       (default: $KEXSECT_RESULTS, else ./results)\n"
 		"  --cache DIR         (default: $KEXSECT_CACHE, else ~/.cache/kexsect)\n"
 		"  --json              one JSON object: ok, verdict, checks[], matrix, "

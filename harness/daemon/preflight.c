@@ -37,9 +37,15 @@ static ConfigPreflight mode(const Daemon *d)
 					       : CONFIG_PREFLIGHT_BOOT;
 }
 
+static bool is_doubted(const Submission *s)
+{
+	return g_strcmp0(kx_json_str(s->preflight, "verdict"), "doubted") == 0;
+}
+
 bool preflight_is_due(Daemon *d, Submission *s)
 {
-	if (mode(d) == CONFIG_PREFLIGHT_NONE || !json_is_null(s->preflight) || *s->run)
+	bool doubted = is_doubted(s);
+	if (mode(d) == CONFIG_PREFLIGHT_NONE || !(doubted || json_is_null(s->preflight)) || *s->run)
 		return false;
 	if (!was_begun(d, s))
 		return true;
@@ -66,12 +72,20 @@ GPtrArray *preflight_command(const Daemon *d, const Submission *s)
 	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < G_N_ELEMENTS(words); i++)
 		g_ptr_array_add(argv, g_strdup(words[i]));
+	if (boot) { /* a folder for each time: evidence is never written over */
+		g_autofree char *leaf = g_strdup_printf("preflight-%" G_GINT64_FORMAT,
+							g_get_real_time() / G_USEC_PER_SEC);
+		g_ptr_array_add(argv, g_strdup("--evidence"));
+		g_ptr_array_add(argv,
+				g_build_filename(d->o.state, "submissions", s->folder, leaf, NULL));
+	}
 	g_ptr_array_add(argv, NULL);
 	return argv;
 }
 
-/* Those that are not ok; *ret_bad is the first bad one in words; whether a target is bad. */
-static json_t *findings(const json_t *said, char **ret_bad, bool *ret_target)
+/* Those that are not ok; *ret_bad is the first bad one in words; whether a target is bad, and
+ * whether boots say it. */
+static json_t *findings(const json_t *said, char **ret_bad, bool *ret_target, bool *ret_booted)
 {
 	json_t *out = json_array();
 	size_t i;
@@ -84,6 +98,7 @@ static json_t *findings(const json_t *said, char **ret_bad, bool *ret_target)
 		if (g_strcmp0(state, "bad") != 0)
 			continue;
 		*ret_target |= g_strcmp0(group, "target") == 0;
+		*ret_booted |= g_strcmp0(group, "boot") == 0;
 		if (!*ret_bad)
 			*ret_bad = g_strdup_printf("%s: %s", kx_json_str(c, "what"),
 						   kx_json_str(c, "detail"));
@@ -112,30 +127,33 @@ static char *good_words(const json_t *boot)
 }
 
 PreflightEnd preflight_take(Submission *s, const json_t *said, gint64 began_us, char **ret_text,
-			    bool *ret_machine)
+			    unsigned *ret_machine)
 {
 	const char *verdict = kx_json_str(said, "verdict");
 	bool ready = g_strcmp0(verdict, "ready") == 0, wrong = g_strcmp0(verdict, "wrong") == 0;
 	const json_t *boot = json_object_get(said, "boot");
 	g_autofree char *bad = NULL;
-	bool target = false;
+	bool target = false, booted = false;
 	if (!ready && !wrong && g_strcmp0(verdict, "lab") != 0)
 		return PREFLIGHT_NOTHING;
-	g_autoptr(json_t) checks = findings(said, &bad, &target);
-	*ret_machine = target || kx_json_bool(said, "machine", false);
+	g_autoptr(json_t) checks = findings(said, &bad, &target, &booted);
+	*ret_machine = (unsigned)CLAMP(kx_json_int(said, "machine", 0), target, 100);
 	*ret_text = ready ? good_words(boot) : g_steal_pointer(&bad);
 	if (!*ret_text)
 		*ret_text = g_strdup("it did not say what is wrong");
 	if (!ready && !wrong)
 		return PREFLIGHT_LAB;
 	gint64 now = g_get_real_time();
-	json_t *p = json_pack("{s:s, s:o, s:I, s:f, s:O}", "verdict", verdict, "text",
-			      kx_json_text(*ret_text), "time_us", (json_int_t)now, "seconds",
-			      (double)(now - began_us) / G_USEC_PER_SEC, "checks", checks);
+	/* Boots do not come out so by chance; a tool that does not answer may have been killed. */
+	bool doubted = wrong && !booted && !is_doubted(s);
+	json_t *p =
+		json_pack("{s:s, s:o, s:I, s:f, s:O}", "verdict", doubted ? "doubted" : verdict,
+			  "text", kx_json_text(*ret_text), "time_us", (json_int_t)now, "seconds",
+			  (double)(now - began_us) / G_USEC_PER_SEC, "checks", checks);
 	static const char *const keys[] = {"sides", "q", "boot_s", "minutes"};
 	for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
 		copy(p, boot, keys[i]);
 	json_decref(s->preflight);
 	s->preflight = p;
-	return ready ? PREFLIGHT_READY : PREFLIGHT_WRONG;
+	return ready ? PREFLIGHT_READY : doubted ? PREFLIGHT_DOUBTED : PREFLIGHT_WRONG;
 }

@@ -6,8 +6,9 @@
  * in the submission.
  *
  * Submission.preflight: null while it is to be done, else {"verdict": "ready", "wrong" (it cannot
- * work as it is) or "skipped", "text", "time_us", "seconds", "checks": [those that are not ok],
- * "sides", "q", "boot_s", "minutes"} as docs/check.md has them.
+ * work as it is), "doubted" (that, without a boot; to be looked at again) or "skipped", "text",
+ * "time_us", "seconds", "checks": [those that are not ok], "sides", "q", "boot_s", "minutes"} as
+ * docs/check.md has them.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ typedef struct Daemon Daemon;
 typedef enum {
 	PREFLIGHT_READY,
 	PREFLIGHT_WRONG,   /* the campaign is to blame */
+	PREFLIGHT_DOUBTED, /* so it seems; a process that was killed looks like that: again */
 	PREFLIGHT_LAB,	   /* a machine or a disk is */
 	PREFLIGHT_NOTHING, /* it did not say */
 } PreflightEnd;
@@ -33,9 +35,9 @@ typedef enum {
 bool preflight_is_due(Daemon *d, Submission *s);
 /* The command, ended by NULL. */
 GPtrArray *preflight_command(const Daemon *d, const Submission *s);
-/* Reads what it said (NULL: nothing). READY and WRONG go into the submission, to be saved with
- * *ret_text, which is for people. *ret_machine: the target failed. */
+/* Reads what it said (NULL: nothing). READY, WRONG and DOUBTED go into the submission, to be saved
+ * with *ret_text, which is for people. *ret_machine: so often the target failed. */
 PreflightEnd preflight_take(Submission *s, const json_t *said, gint64 began_us, char **ret_text,
-			    bool *ret_machine);
+			    unsigned *ret_machine);
 /* {"verdict": "skipped", …}: new reference. */
 json_t *preflight_skipped(const char *why);

@@ -195,9 +195,9 @@ static bool settle_stopped(Sitting *t, bool target_failed)
 }
 
 /* The lab's failure counts against the target, and is tried again. */
-static void settle_lab(Sitting *t, const char *text, bool machine)
+static void settle_lab(Sitting *t, const char *text, unsigned machine)
 {
-	if (machine) {
+	for (unsigned i = 0; i < machine; i++) {
 		g_autoptr(json_t) failure =
 			json_pack("{s:s, s:s, s:s, s:o}", "event", "trial", "outcome", "infra",
 				  "cause", "machine", "reason", kx_json_text(text));
@@ -213,7 +213,8 @@ static void settle_preflight(Sitting *t, int status)
 	Daemon *d = t->d;
 	Submission *s = t->s;
 	g_autofree char *text = NULL;
-	bool machine = false, stopped = s->wish || t->stop_why;
+	bool stopped = s->wish || t->stop_why;
+	unsigned machine = 0;
 	PreflightEnd end = stopped ? PREFLIGHT_NOTHING
 				   : preflight_take(s, t->said, s->started_us, &text, &machine);
 	if (end == PREFLIGHT_READY || end == PREFLIGHT_WRONG) {
@@ -223,6 +224,9 @@ static void settle_preflight(Sitting *t, int status)
 		s->finished_us = ready ? 0 : g_get_real_time();
 		daemon_save(d, s, "preflight", text);
 		daemon_set_state(d, s, s->state, ready ? "" : why, ready ? NULL : "failed");
+	} else if (end == PREFLIGHT_DOUBTED) {
+		g_autofree char *why = g_strdup_printf("preflight: %s", text);
+		sitting_failed(d, s, why); /* the second one is the last */
 	} else if (end == PREFLIGHT_LAB) {
 		settle_lab(t, text, machine);
 	} else if (!settle_stopped(t, false)) {

@@ -10,6 +10,7 @@
 #include "engine/engine-internal.h"
 
 #define GRID 4000
+#define TRIES 3	 /* of a job that the lab lets fail */
 #define STRAYS 2 /* one fault of a good kernel may be a stray one; so many are not */
 
 typedef struct {
@@ -21,7 +22,9 @@ typedef struct {
 	json_t *result; /* the job's last line */
 	double total_s; /* of the boots so far */
 	unsigned timed;
+	unsigned number;     /* of the last boot */
 	bool infra, machine; /* the last boot failed; because of the machine */
+	char *infra_why;
 } Run;
 
 /* ---- numbers ---- */
@@ -65,13 +68,17 @@ static void take_trial(Run *r, const json_t *line)
 	bool fault = g_strcmp0(outcome, "fault") == 0, clean = g_strcmp0(outcome, "clean") == 0;
 	side->faults += fault;
 	side->cleans += clean;
+	r->number++;
 	r->infra = g_strcmp0(outcome, "infra") == 0;
 	r->machine = r->infra && g_strcmp0(kx_json_str(line, "cause"), "machine") == 0;
 	if (!isnan(s)) {
 		r->total_s += s;
 		r->timed++;
 	}
-	if (!fault && !clean) {
+	if (r->infra) {
+		g_free(r->infra_why);
+		r->infra_why = g_strdup(reason ? reason : "?");
+	} else if (!fault && !clean) {
 		side->others++;
 		g_free(side->trouble);
 		side->trouble =
@@ -116,11 +123,28 @@ static bool run_job(Run *r, const char *kind, const json_t *request, bool *ret_o
 	return false;
 }
 
+/* After a failure of the lab: true when it is worth another try, after a while. */
+static bool try_again(Run *r, unsigned *tries, GError **why)
+{
+	double wait_s = r->e->retry_s > 0 ? r->e->retry_s : 2;
+	r->e->machine = r->machine ? r->e->machine + 1 : 0;
+	if (++*tries >= TRIES || kx_cancelled())
+		return false;
+	say(r->e, "trying again: ", (*why)->message);
+	g_clear_error(why);
+	for (unsigned i = 1; i < *tries; i++)
+		wait_s *= 4;
+	for (double t = 0; t < wait_s && !kx_cancelled(); t += 0.1)
+		g_usleep((gulong)(MIN(wait_s, 0.1) * G_USEC_PER_SEC));
+	return true;
+}
+
 /* The kernel and its identity; NULL with *error, or without: it does not build. */
-static json_t *build(Run *r, uint64_t mask, bool launcher, GError **error)
+static json_t *build_once(Run *r, uint64_t mask, bool launcher, GError **error)
 {
 	bool ok = false;
 	g_autoptr(json_t) request = engine_build_request(r->c, mask, launcher);
+	r->machine = false;
 	json_object_set_new(request, "sandbox", json_boolean(!r->e->no_sandbox));
 	json_object_set_new(request, "cache", kx_json_text(r->e->cache));
 	say(r->e, "building ", launcher ? "the launcher" : r->side->name);
@@ -139,34 +163,51 @@ static json_t *build(Run *r, uint64_t mask, bool launcher, GError **error)
 	return NULL;
 }
 
+static json_t *build(Run *r, uint64_t mask, bool launcher, GError **error)
+{
+	GError *why = NULL;
+	for (unsigned tries = 0;;) {
+		json_t *result = build_once(r, mask, launcher, &why);
+		if (!why)
+			return result;
+		if (!try_again(r, &tries, &why))
+			break;
+	}
+	g_propagate_error(error, why);
+	return NULL;
+}
+
 /* So many boots in one job, up to the outcome `stop`; NULL: all of them. */
 static bool boot(Run *r, uint64_t mask, const json_t *kernel, const char *launcher, unsigned boots,
 		 const char *stop, GError **error)
 {
 	bool ok = false;
 	const EndsSide *side = r->side;
-	unsigned first = side->faults + side->cleans + side->others + 1;
 	g_autofree char *cmdline = engine_cmdline(r->c, mask);
-	g_autofree char *evidence =
-		g_build_filename(r->folder, side == &r->e->base ? "base" : "full", NULL);
+	const char *keep = r->e->evidence ? r->e->evidence : r->folder;
+	g_autofree char *evidence = g_build_filename(keep, "boots", NULL);
 	g_autoptr(json_t) request = json_pack(
 		"{s:i s:s s:s s:O s:O s:s s:s s:i s:i s:s s:s s:[s]}", "format", 1, "target",
 		r->target->path, "oracle", r->c->oracle->path, "kernel",
 		json_object_get(kernel, "kernel"), "identity", json_object_get(kernel, "identity"),
 		"cmdline", cmdline, "mode", r->c->mode == BOOT_COLD ? "cold" : "kexec", "boots",
-		(int)boots, "first", (int)first, "cache", r->e->cache, "evidence", evidence,
+		(int)boots, "first", (int)r->number + 1, "cache", r->e->cache, "evidence", evidence,
 		"stop_at", "infra");
 	if (stop)
 		json_array_append_new(json_object_get(request, "stop_at"), json_string(stop));
 	if (launcher)
 		json_object_set_new(request, "launcher_kernel", kx_json_text(launcher));
 	if (r->target->vm.phase.steps)
-		json_object_set_new(request, "phase_first", json_integer(first - 1));
-	if (!kx_mkdir(evidence, error) || !run_job(r, "boot", request, &ok, error))
+		json_object_set_new(request, "phase_first",
+				    json_integer(side->faults + side->cleans + side->others));
+	unsigned last = r->number + boots; /* no number is used twice, whoever crashes when */
+	if (!kx_mkdir(evidence, error) || !run_job(r, "boot", request, &ok, error)) {
+		r->number = last;
 		return false;
+	}
 	if (!r->infra)
 		return true;
-	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: %s", side->name, side->trouble);
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: %s", side->name, r->infra_why);
 	return false;
 }
 
@@ -188,18 +229,24 @@ static bool boot_side(Run *r, uint64_t mask, const json_t *kernel, const char *l
 	unsigned least = r->e->least ? r->e->least : ENDS_LEAST;
 	unsigned most = MAX(r->e->most ? r->e->most : ENDS_MOST, least);
 	EndsSide *s = r->side;
-	for (unsigned n = least; may_go_on(s, least, most);) {
+	GError *why = NULL;
+	for (unsigned tries = 0; may_go_on(s, least, most);) {
 		unsigned done = s->faults + s->cleans + s->others;
 		/* the machine stays up within a job, so the rest is one job up to its first fault
 		 */
-		n = done < least ? least - done : most - done;
-		if (!boot(r, mask, kernel, launcher, n, done < least ? NULL : "fault", error))
-			return false;
-		if (s->faults + s->cleans + s->others == done) {
-			g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "the job made no boot");
+		unsigned n = done < least ? least - done : most - done;
+		r->machine = r->infra = false;
+		bool ok = boot(r, mask, kernel, launcher, n, done < least ? NULL : "fault", &why);
+		if (s->faults + s->cleans + s->others > done)
+			tries = 0;
+		else if (ok)
+			g_set_error(&why, KX_ERROR, KX_ERROR_FAILED, "the job made no boot");
+		if (why && !try_again(r, &tries, &why)) {
+			g_propagate_error(error, why);
 			return false;
 		}
 	}
+	r->e->machine = 0;
 	return true;
 }
 
@@ -226,7 +273,6 @@ static bool try_side(Run *r, EndsSide *side, uint64_t mask, GError **error)
 		return true;
 	if (!why)
 		return true; /* it does not build: side->trouble */
-	r->e->machine = r->machine;
 	g_propagate_error(error, g_steal_pointer(&why));
 	return false;
 }
@@ -353,6 +399,7 @@ bool ends_run(Ends *e, const Campaign *c, GError **error)
 	if (r.timed)
 		e->boot_s = r.total_s / r.timed;
 	json_decref(r.result);
+	g_free(r.infra_why);
 	kx_remove_tree(folder, NULL);
 	return ok;
 }

@@ -48,6 +48,8 @@ typedef struct {
 	bool no_sandbox;
 	const json_t *matrix; /* what applies with what (EngineOptions.matrix), or NULL */
 	unsigned least, most; /* boots of each end; 0: as above */
+	double retry_s;	      /* wait after the first failure of the lab, ×4 each; 0: 2 */
+	const char *evidence; /* folder that gets that of the boots; NULL: it is not kept */
 	void (*step)(const char *what, gpointer user); /* for people; may be NULL */
 	gpointer user;
 	/* results */
@@ -55,11 +57,12 @@ typedef struct {
 	double q, q_low, q_high; /* mean and 95 % interval; NaN: no boot is evidence */
 	double boot_s;		 /* mean; NaN: none */
 	double build_s;		 /* longest that was not cached; NaN: all were */
-	bool machine;		 /* *error is the machine's doing, by the job's word */
+	unsigned machine;	 /* failures in a row that led to *error and were the machine's */
 } Ends;
 
-/* Builds what is missing and boots. False with *error when the lab failed or it was cancelled: then
- * nothing is known of the campaign. Results are there in any case. Not for campaigns with versions.
+/* Builds what is missing and boots. False with *error when the lab failed three times in a row or
+ * it was cancelled: then nothing is known of the campaign. Results are there in any case. Not for
+ * campaigns with versions.
  */
 bool ends_run(Ends *e, const Campaign *c, GError **error);
 void ends_clear(Ends *e);

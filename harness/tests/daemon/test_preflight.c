@@ -149,6 +149,21 @@ static void a_campaign_that_cannot_work_ends(void **state)
 	lab_expect_runs(l, "a-1:3");
 }
 
+static void what_seems_wrong_is_looked_at_twice(void **state)
+{
+	Lab *l = *state;
+	start(l);
+	lab_campaign(l, "a", "t1", "trials=3 ms=1 check=3");
+	lab_campaign(l, "b", "t2", "trials=3 ms=1 check=4");
+	gint64 a = lab_submit(l, "a", NULL), b = lab_submit(l, "b", NULL);
+	lab_wait(l, a, "done");
+	lab_wait(l, b, "failed");
+	assert_int_equal(begun(l, "a"), 2);
+	assert_int_equal(begun(l, "b"), 2);
+	g_autofree char *wrong = verdict_of(l, b);
+	assert_string_equal(wrong, "wrong");
+}
+
 static void a_killed_one_is_done_again(void **state)
 {
 	Lab *l = *state;
@@ -223,9 +238,13 @@ static void it_can_be_stopped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_begun_needs_none),	TEST(it_comes_once_and_first),
-		TEST(a_campaign_that_cannot_work_ends), TEST(a_killed_one_is_done_again),
-		TEST(a_sick_target_is_not_its_doing),	TEST(it_can_be_stopped),
+		TEST(what_was_begun_needs_none),
+		TEST(it_comes_once_and_first),
+		TEST(what_seems_wrong_is_looked_at_twice),
+		TEST(a_campaign_that_cannot_work_ends),
+		TEST(a_killed_one_is_done_again),
+		TEST(a_sick_target_is_not_its_doing),
+		TEST(it_can_be_stopped),
 	};
 	return cmocka_run_group_tests_name("daemon preflight", tests, NULL, NULL);
 }

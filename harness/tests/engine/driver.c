@@ -209,6 +209,7 @@ static int try_ends(const Campaign *c, const EngineOptions *o, const json_t *wor
 	g_auto(Ends) e = {.cache = o->cache,
 			  .program = o->program,
 			  .matrix = json_object_get(world, "matrix"),
+			  .retry_s = 0.01,
 			  .most = (unsigned)kx_json_int(world, "most", 0)};
 	bool ok = ends_run(&e, c, error);
 	g_autoptr(json_t) out = ends_json(&e);

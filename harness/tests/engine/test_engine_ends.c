@@ -107,11 +107,16 @@ static void kernels_that_do_not_work(void **state)
 static void a_lab_that_fails(void **state)
 {
 	lab_set(*state, "q", "1.0");
+	lab_set(*state, "eps", "0.0");
 	lab_set(*state, "always", "'infra'");
-	expect(*state, 1, "fault unsure 0/1");
+	expect(*state, 1, "fault unsure 0/0");
 	lab_set(*state, "always", "'crash'");
 	g_autofree char *is = seen(*state, 1);
 	assert_non_null(strstr(is, "fault unsure 0/0"));
+	/* once is not always */
+	lab_set(*state, "always", "''");
+	lab_set(*state, "trouble", "{'2': 'infra', '4': 'crash'}");
+	expect(*state, 0, "fault ok 3/3, clean ok 0/3");
 }
 
 /* The estimate is not biased by the rule that stops at the first fault: averaged over many labs,
