@@ -211,6 +211,17 @@ static StoreTrial *read_trial(Engine *e, const json_t *line)
 	return t;
 }
 
+/* The recovery ladder behind a trial is in none of its parts. */
+static double recovery_seconds(const json_t *line)
+{
+	double sum = 0;
+	size_t i;
+	json_t *step;
+	json_array_foreach (json_object_get(json_object_get(line, "recovery"), "steps"), i, step)
+		sum += kx_json_num(step, "seconds", 0);
+	return sum;
+}
+
 static void take_trial_line(Engine *e, const json_t *line)
 {
 	EngineJob *j = &e->job;
@@ -231,12 +242,13 @@ static void take_trial_line(Engine *e, const json_t *line)
 		return;
 	}
 	j->seen++;
-	j->trials_s += kx_json_num(t->seconds, "total", 0);
+	j->trials_s += kx_json_num(t->seconds, "total", 0) + recovery_seconds(line);
 	g_free(j->infra_why);
 	j->infra_why = outcome == ENGINE_INFRA ? g_strdup_printf("gave no result in trial %u: %s",
 								 t->number, t->reason)
 					       : NULL;
 	engine_spend_trial(e, t->seconds);
+	engine_spend_wait(e, recovery_seconds(line));
 	if (outcome == ENGINE_FAULT || outcome == ENGINE_CLEAN) {
 		double total = kx_json_num(t->seconds, "total", 0);
 		g_array_append_val(e->boot_s, total);
