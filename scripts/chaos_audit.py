@@ -121,9 +121,9 @@ def explained(boot_us, machine, ledger, at, disturbances):
                for d in disturbances)
 
 
-def check_machines(folder, boots, disturbances, found):
+def check_machines(folder, boots, results, disturbances, found):
     """The machines' own books against all evidence."""
-    counts = dict(boots=0, in_trials=0, given_up=0, orders=0, violations=0)
+    counts = dict(boots=0, in_trials=0, preflight=0, given_up=0, orders=0, violations=0)
     known = set()
     for path in sorted(glob.glob(f"{folder}/*/")):
         name = os.path.basename(path.rstrip("/"))
@@ -132,7 +132,9 @@ def check_machines(folder, boots, disturbances, found):
             found.append(f"machine {name}: {v['violation']}")
         ledger = lines_of(f"{path}/ledger.jsonl")
         counts["orders"] += sum(e["event"] == "bmc" for e in ledger)
+        user = ""
         for at, e in enumerate(ledger):
+            user = e["request"] if e["event"] == "taken" else user
             if e["event"] != "boot":
                 continue
             key = (name, e["boot"])
@@ -145,6 +147,8 @@ def check_machines(folder, boots, disturbances, found):
                 identity = boots[key][3]
                 if identity and f"#{identity} " not in e["version"] + " ":
                     found.append(f"machine {name} boot {e['boot']}: ran {e['version']}, its trial says {identity}")
+            elif not user.startswith(results + "/"):
+                counts["preflight"] += 1
             else:
                 counts["given_up"] += 1
                 if not explained(e["us"], name, ledger, at, disturbances):
@@ -221,7 +225,7 @@ def audit(state, results, cache, machines, disturbances):
             totals["rows"] += counts["rows"]
             totals["infra"] += counts["infra"]
     if machines:
-        totals |= check_machines(machines, boots, disturbances, found)
+        totals |= check_machines(machines, boots, results, disturbances, found)
     totals["half_written"] = len(half_written(state, results))
     found += complaints(os.path.dirname(os.path.dirname(state)))
     for path in held_locks(state, results, *((cache, machines) if machines else ())):

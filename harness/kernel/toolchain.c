@@ -5,14 +5,26 @@
 #include "base/fs.h"
 #include "kernel/kernel-internal.h"
 
+/* What fails once may have been killed, by the kernel for its memory for one: a tool that fails is
+ * asked again before it is said to be missing. */
+#define PROBES 2
+
 static char *first_line(const char *const *argv, GError **error)
 {
 	const char *env[] = {"LC_ALL=C", NULL};
 	g_auto(KxProcResult) r = {0};
 	KxProc p = {.argv = argv, .env = env, .timeout_s = 30};
-	if (!kx_proc_check(&p, &r, error))
-		return NULL;
-	return g_strndup(r.out, strcspn(r.out, "\n"));
+	g_autoptr(GError) why = NULL;
+	for (int i = 0; i < PROBES; i++) {
+		kx_proc_result_clear(&r);
+		g_clear_error(&why);
+		if (kx_proc_check(&p, &r, &why))
+			return g_strndup(r.out, strcspn(r.out, "\n"));
+		if (g_error_matches(why, KX_ERROR, KX_ERROR_MISSING) || kx_cancelled())
+			break;
+	}
+	g_propagate_error(error, g_steal_pointer(&why));
+	return NULL;
 }
 
 char *kernel_compiler_command(const Toolchain *t)

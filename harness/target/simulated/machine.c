@@ -147,6 +147,20 @@ void sim_wait(const SimMachine *m, double seconds)
 
 /* ---- whose it is ---- */
 
+/* "kexsect job boot REQUEST": the last word, so that a boot can be told to belong to a trial, a
+ * preflight or a health check. */
+static char *own_request(void)
+{
+	g_autofree char *text = NULL;
+	gsize len = 0;
+	if (!g_file_get_contents("/proc/self/cmdline", &text, &len, NULL) || len < 2)
+		return g_strdup("");
+	gsize at = len - 1;
+	while (at > 0 && text[at - 1])
+		at--;
+	return g_strdup(text + at);
+}
+
 SimMachine *sim_open(const TargetConfig *config, const char *cache, GError **error)
 {
 	SimMachine *m = g_new0(SimMachine, 1);
@@ -157,7 +171,8 @@ SimMachine *sim_open(const TargetConfig *config, const char *cache, GError **err
 	if (kx_mkdir(m->folder, &why))
 		m->used = kx_lock_file(lock, false, &why);
 	if (m->used >= 0) {
-		sim_note(m, "taken", NULL);
+		g_autofree char *request = own_request();
+		sim_note(m, "taken", json_pack("{s:o}", "request", kx_json_text(request)));
 		return m;
 	}
 	if (g_error_matches(why, KX_ERROR, KX_ERROR_BUSY))
