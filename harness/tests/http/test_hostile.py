@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import sys
 import unittest
 import urllib.parse
@@ -161,6 +162,49 @@ class Hostile(unittest.TestCase):
         finally:
             self.lab = lab_
             lab.end()
+
+    def test_results_that_are_none(self):
+        lab = Lab().start()
+        file = lab.state + "/results/kexsect.db"
+        paths = ["/api/v1/runs", "/api/v1/runs/a-1", "/api/v1/runs/a-1/belief", "/api/v1/runs/a-1/trials", "/api/v1/runs/a-1/trials/1",
+                 "/api/v1/runs/a-1/trials/1/files", "/api/v1/runs/a-1/files/report.html"]
+
+        def expect(first, others, code):
+            for path in paths:
+                status, o = lab.json(path)
+                self.assertEqual((path, status), (path, first if path == paths[0] else others))
+                if status != 200:
+                    self.assertEqual(o["error"]["code"], code)
+
+        expect(200, 404, "missing")  # none yet
+        os.makedirs(lab.state + "/results", exist_ok=True)
+        with open(file, "wb") as f:
+            f.write(b"\x1b[2J no database" * 1000)
+        expect(500, 500, "digest")
+        os.remove(file)
+        lab.wait(lab.submit("a")[1]["campaign"]["id"], "done")
+        for path in paths[:-3]:
+            self.assertEqual(lab.ask(path)[0].status, 200)
+        lab.end()
+        for version, status, code in ((1, 409, "refused"), (999, 409, "refused")):
+            lab = Lab().start()
+            os.makedirs(lab.state + "/results", exist_ok=True)
+            db = sqlite3.connect(lab.state + "/results/kexsect.db")
+            db.execute(f"PRAGMA application_id = {self.application_id()}")
+            db.execute(f"PRAGMA user_version = {version}")
+            db.commit()
+            db.close()
+            for path in paths:
+                self.assertEqual((version, path, lab.json(path)[0]), (version, path, status))
+                self.assertEqual(lab.json(path)[1]["error"]["code"], code)
+            lab.end()
+
+    def application_id(self):
+        db = sqlite3.connect(self.lab.state + "/results/kexsect.db")
+        try:
+            return db.execute("PRAGMA application_id").fetchone()[0]
+        finally:
+            db.close()
 
     def test_what_a_campaign_says_of_itself(self):
         lab = self.lab

@@ -271,6 +271,30 @@ class Beyond(unittest.TestCase):
                 self.assertEqual(self.status_as(nobody, lab.port, "/healthz", address), 200)
                 lab.end()
 
+    def test_a_target_is_quarantined_checked_and_released(self):
+        lab = Lab("targets: [{name: t1}]\n").start()
+        at = "/api/v1/targets/t1/"
+        for what in ("quarantine", "check", "release"):
+            for role, status in ((None, 401), ("read", 403), ("operate", 403)):
+                self.assertEqual(lab.ask(at + what, method="POST", role=role)[0].status, status)
+            self.assertEqual(lab.ask(f"/api/v1/targets/nobody/{what}", method="POST", role="admin")[0].status, 404)
+        for bad in ("reason=", "reason=%0a", "reason=%1b[2J", "reason=%ff", "reason=%00", "reason=" + "x" * 501, "reason=a&reason=b", "why=x"):
+            self.assertEqual((bad, lab.ask(f"{at}quarantine?{bad}", method="POST", role="admin")[0].status), (bad, 400))
+        status, o = lab.json(at + "quarantine?reason=it%20smells%20%C3%BC%26%3C", method="POST", role="admin")
+        self.assertEqual((status, o["target"]["health"]), (200, "quarantined"))
+        self.assertIn("it smells ü&<", o["target"]["reason"])
+        self.assertIn("admin", o["target"]["reason"])
+        n = lab.submit("waits")[1]["campaign"]["id"]
+        self.assertIn("t1", lab.wait(n, "waiting")["waits_for"])
+        self.assertIn("it smells", [j["text"] for j in lab.json("/api/v1/journal")[1]["journal"] if j["kind"] == "quarantine"][0])
+        status, o = lab.json(at + "release", method="POST", role="admin")
+        self.assertEqual((status, o["target"]["health"]), (200, "ok"))
+        lab.wait(n, "done")
+        lab.json(at + "quarantine", method="POST", role="admin")
+        self.assertEqual(lab.ask(at + "check", method="POST", role="admin")[0].status, 200)
+        lab.wait_until(lambda: not lab.json("/api/v1/targets")[1]["targets"][0].get("checking"), "the check is over")
+        lab.end()
+
     def test_reading_can_take_a_token_here_too(self):
         lab = Lab("read_without_token: no\n").start()
         self.assertEqual(lab.ask("/api/v1/targets")[0].status, 401)
