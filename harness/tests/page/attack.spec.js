@@ -139,6 +139,18 @@ test('in the address', async ({page}) => {
 	}
 });
 
+test('a link from elsewhere leads to the page and to nothing else', async ({request}) => {
+	const from = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'};
+	const status = async (path, headers) => (await request.get(lab.url + path, {headers})).status();
+	expect(await status('/', from)).toBe(200);
+	expect(await status('/', {...from, 'Sec-Fetch-Dest': 'iframe'})).toBe(403);
+	expect(await status('/', {...from, Origin: 'http://evil.example'})).toBe(403);
+	expect(await status('/', {...from, Host: 'evil.example'})).toBe(421);
+	for (const path of ['/api/v1/campaigns', '/api/v1/events', '/page/main.js', '/']) // as a part of another page
+		for (const [mode, dest] of [['no-cors', 'script'], ['cors', 'empty'], ['no-cors', 'image'], ['navigate', 'frame']])
+			expect([path, dest, await status(path, {...from, 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest})]).toEqual([path, dest, 403]);
+});
+
 test('the policy lets nothing else in', async ({page, request}) => {
 	const r = await request.get(lab.url);
 	expect(r.headers()['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
