@@ -15,17 +15,29 @@ static json_t *posterior_json(const StorePosterior *p)
 			 "marginals", p->marginals);
 }
 
+/* Trials that one request looks at: those that were no evidence have none, and may be many. */
+#define WINDOW 2000
+
+/* The `after` of the next page; null: there is none. */
+static json_t *next_page(Store *s, gint64 run, const GPtrArray *rows, unsigned until,
+			 unsigned limit)
+{
+	if (rows->len == limit)
+		return json_integer(((const StorePosterior *)rows->pdata[limit - 1])->trial);
+	return store_last_trial(s, run, NULL) > until ? json_integer(until) : json_null();
+}
+
 HttpReply http_belief(const HttpRoute *route, Store *s, const StoreCampaign *c)
 {
 	g_autoptr(GError) error = NULL;
-	unsigned after = (unsigned)MIN(route->after, G_MAXINT32);
-	g_autoptr(GPtrArray) rows = store_posteriors_page(s, c->id, after, route->limit, &error);
+	unsigned after = (unsigned)MIN(route->after, G_MAXINT32 - WINDOW), until = after + WINDOW;
+	g_autoptr(GPtrArray) rows =
+		store_posteriors_page(s, c->id, after, until, route->limit, &error);
 	if (!rows)
 		return http_reply_error(0, error);
-	json_t *all = json_array(), *next = json_null();
+	json_t *all = json_array();
 	for (guint i = 0; i < rows->len; i++)
 		json_array_append_new(all, posterior_json(rows->pdata[i]));
-	if (rows->len == route->limit)
-		next = json_integer(((StorePosterior *)rows->pdata[rows->len - 1])->trial);
+	json_t *next = next_page(s, c->id, rows, until, route->limit);
 	return http_reply_json(json_pack("{s:o, s:o}", "belief", all, "next", next));
 }

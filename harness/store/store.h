@@ -190,9 +190,9 @@ GPtrArray *store_trials_page(Store *s, gint64 campaign, unsigned after, unsigned
 			     GError **error);
 /* The highest number of a trial; 0: none, or *error. */
 unsigned store_last_trial(Store *s, gint64 campaign, GError **error);
-/* The first `limit` of trials with a number above `after`; limit 0: all. */
-GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned limit,
-				 GError **error);
+/* The first `limit` of trials with a number above `after` and up to `until`; 0: all, to the end. */
+GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned until,
+				 unsigned limit, GError **error);
 /* One per trial that was evidence, in order. */
 GPtrArray *store_posteriors(Store *s, gint64 campaign, GError **error);
 /* The faults of one trial, or with trial_id 0 of all; in order of trial and seq. */

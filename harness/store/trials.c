@@ -261,21 +261,22 @@ static gpointer posterior_row(Store *s, StoreQuery *q)
 	return p;
 }
 
-GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned limit,
-				 GError **error)
+GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned until,
+				 unsigned limit, GError **error)
 {
 	StoreQuery *q = store_query(
 		s, error,
 		"SELECT t.number, p.kind, p.members, p.probability, q_mean, q_low, q_high, e_mean, "
 		"e_low, e_high, ranking, marginals FROM posterior p JOIN trial t ON t.id = p.trial "
-		"WHERE t.campaign = ? AND t.number > ? ORDER BY t.number LIMIT ?",
-		"iii", campaign, (gint64)after, limit ? (gint64)limit : (gint64)-1);
+		"WHERE t.campaign = ? AND t.number > ? AND t.number <= ? ORDER BY t.number LIMIT ?",
+		"iiii", campaign, (gint64)after, until ? (gint64)until : G_MAXINT64,
+		limit ? (gint64)limit : (gint64)-1);
 	return store_rows(s, q, posterior_row, (GDestroyNotify)store_posterior_free, error);
 }
 
 GPtrArray *store_posteriors(Store *s, gint64 campaign, GError **error)
 {
-	return store_posteriors_page(s, campaign, 0, 0, error);
+	return store_posteriors_page(s, campaign, 0, 0, 0, error);
 }
 
 unsigned store_last_trial(Store *s, gint64 campaign, GError **error)
