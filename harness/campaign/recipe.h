@@ -91,6 +91,9 @@ const Toolchain *recipe_toolchain(const Recipe *r, const char *version, GError *
 #define RECIPE_SOURCES "KEXSECT_SOURCES"       /* VALUE: PATH or PATH@REVISION */
 #define RECIPE_TOOLCHAINS "KEXSECT_TOOLCHAINS" /* VALUE: name or path; without NAME=: all */
 
+/* A number in the environment: compilers at once of all builds in one cache; unset or 0: any. */
+#define RECIPE_BUILDS "KEXSECT_BUILDS"
+
 /* Adds one entry (option --source or --toolchain) in front of what `variable` holds; a path is made
  * absolute. False with KX_ERROR_INPUT when it makes no sense. */
 bool recipe_give(const char *variable, const char *entry, GError **error);

@@ -16,6 +16,7 @@ enum {
 	OPT_HOURS,
 	OPT_BOOTS,
 	OPT_COMPILE,
+	OPT_DISK,
 	OPT_AGAIN,
 	OPT_NO_PREFLIGHT,
 	OPT_STATE,
@@ -66,6 +67,8 @@ static bool own(int option, const char *value, gpointer user)
 		return set_number(o->request, "hours", "hours", value);
 	case OPT_COMPILE:
 		return set_number(o->request, "compile_minutes", "compile-minutes", value);
+	case OPT_DISK:
+		return set_number(o->request, "disk_gib", "disk-gib", value);
 	case OPT_WINDOW:
 		json_object_set_new(o->request, "window", kx_json_text(value));
 		return true;
@@ -249,6 +252,8 @@ static const struct option submit_options[] = {
 	{"hours", required_argument, NULL, OPT_HOURS},
 	{"boots", required_argument, NULL, OPT_BOOTS},
 	{"compile-minutes", required_argument, NULL, OPT_COMPILE},
+	{"disk-gib", required_argument, NULL, OPT_DISK},
+	OPTION_SOURCE,
 	{"again", no_argument, NULL, OPT_AGAIN},
 	{"no-preflight", no_argument, NULL, OPT_NO_PREFLIGHT},
 	{0}};
@@ -267,6 +272,13 @@ static int run_submit(int argc, char **argv)
 	if (!snapshot) {
 		json_decref(o.request);
 		return cmd_fail(error);
+	}
+	g_autofree char *unused = recipe_given_unused();
+	if (unused) {
+		g_printerr("kexsect: %s: the campaign uses no recipe of that name\n", unused);
+		json_decref(snapshot);
+		json_decref(o.request);
+		return 2;
 	}
 	json_object_set_new(o.request, "snapshot", snapshot);
 	g_autoptr(json_t) answer = ask(&o, &error);
@@ -290,8 +302,11 @@ const Command cmd_submit = {
 		"  --priority N        -100 to 100, higher is sooner (default: 0)\n"
 		"  --window HH:MM-HH:MM\n"
 		"                      it runs in these hours of the day only\n"
-		"  --hours H, --boots N, --compile-minutes M\n"
+		"  --hours H, --boots N, --compile-minutes M, --disk-gib G (evidence)\n"
 		"                      a budget in place of the campaign's\n"
+		"  --source NAME=PATH  a recipe's source, where the daemon can read it "
+		"($KEXSECT_SOURCES, "
+		"too)\n"
 		"  --again             a new run, when the last one has its verdict\n"
 		"  --no-preflight      start without 'kexsect check --boot' before\n" HELP_SOCKET
 		"  --json              the daemon's answer\n",

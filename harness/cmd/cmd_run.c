@@ -22,6 +22,8 @@ enum {
 	OPT_BOOTS,
 	OPT_HOURS,
 	OPT_COMPILE,
+	OPT_DISK,
+	OPT_CACHE_GIB,
 	OPT_SKIP,
 };
 
@@ -40,12 +42,15 @@ static const struct option options[] = {OPTION_HELP,
 					{"boots", required_argument, NULL, OPT_BOOTS},
 					{"hours", required_argument, NULL, OPT_HOURS},
 					{"compile-minutes", required_argument, NULL, OPT_COMPILE},
+					{"disk-gib", required_argument, NULL, OPT_DISK},
+					{"cache-gib", required_argument, NULL, OPT_CACHE_GIB},
 					{"skip-missing", no_argument, NULL, OPT_SKIP},
 					{0}};
 
 typedef struct {
 	EngineOptions engine;
-	guint64 boots; /* 0: what the campaign says */
+	double cache_gib; /* 0: the default */
+	guint64 boots;	  /* 0: what the campaign says */
 	double hours;
 	bool skip_missing;
 } Own;
@@ -68,6 +73,10 @@ static bool own(int option, const char *value, gpointer user)
 		return cmd_number("boots", value, 1, &own->boots);
 	else if (option == OPT_HOURS)
 		return cmd_positive("hours", value, &own->hours);
+	else if (option == OPT_CACHE_GIB)
+		return cmd_positive("cache-gib", value, &own->cache_gib);
+	else if (option == OPT_DISK)
+		return cmd_positive("disk-gib", value, &o->disk_gib);
 	else if (option == OPT_COMPILE)
 		return cmd_positive("compile-minutes", value, &o->compile_minutes);
 	else
@@ -131,10 +140,11 @@ static bool is_ready(const char *campaign, const CommonOptions *common)
 
 /* Once a run, so that the cache does not grow for ever; what was used today stays whatever its
  * size. */
-static void prune_cache(const char *cache)
+static void prune_cache(const char *cache, double gib)
 {
+	guint64 limit = gib > 0 ? (guint64)(gib * (1 << 30)) : KERNEL_CACHE_LIMIT;
 	g_autoptr(GError) error = NULL;
-	gint64 freed = kernel_cache_prune(cache, KERNEL_CACHE_LIMIT, 24 * 60 * 60, NULL, &error);
+	gint64 freed = kernel_cache_prune(cache, limit, 24 * 60 * 60, NULL, &error);
 	g_autofree char *size = g_format_size_full((guint64)MAX(freed, 0), G_FORMAT_SIZE_IEC_UNITS);
 	if (freed < 0)
 		g_warning("%s", error->message);
@@ -199,7 +209,7 @@ static int run(int argc, char **argv)
 	if (!is_ready(argv[optind], &common))
 		return 1;
 
-	prune_cache(common.cache);
+	prune_cache(common.cache, own_options.cache_gib);
 	if (!expand(c, &common, own_options.skip_missing, &error))
 		return cmd_fail(error);
 	o.results = common.results;
@@ -225,13 +235,14 @@ const Command cmd_run = {
 		"  --again             a new run, when the last one has its verdict\n"
 		"  --target NAME       use this one of the campaign's targets (default: the "
 		"first)\n"
-		"  --boots N, --hours H, --compile-minutes M\n"
+		"  --boots N, --hours H, --compile-minutes M, --disk-gib G (evidence)\n"
 		"                      a budget in place of the campaign's\n"
 		"  --skip-missing      leave out versions whose source is not there\n"
 		"  --results DIR       evidence and reports (default: $KEXSECT_RESULTS, else "
 		"./results)\n"
 		"  --cache DIR         sources, kernels, launcher states (default: $KEXSECT_CACHE, "
 		"else ~/.cache/kexsect)\n"
+		"  --cache-gib G       what it leaves in the cache (default: 30)\n"
 		"  --json              one JSON object per event on standard output\n"
 		"  --plain             one line per event, also on a terminal\n"
 		"  --quiet             warnings, errors and the verdict only\n" HELP_SOURCES

@@ -41,10 +41,10 @@ static char *read_all(GError **error)
 /* What was asked for besides the campaign. */
 static json_t *wanted(const Request *r)
 {
-	return json_pack("{s:i, s:s, s:f, s:I, s:f, s:b, s:b}", "priority", r->priority, "window",
-			 r->window ? r->window : "", "hours", r->hours, "boots",
-			 (json_int_t)r->boots, "compile_minutes", r->compile_minutes, "again",
-			 r->again, "preflight", !r->no_preflight);
+	return json_pack("{s:i, s:s, s:f, s:I, s:f, s:f, s:b, s:b}", "priority", r->priority,
+			 "window", r->window ? r->window : "", "hours", r->hours, "boots",
+			 (json_int_t)r->boots, "compile_minutes", r->compile_minutes, "disk_gib",
+			 r->disk_gib, "again", r->again, "preflight", !r->no_preflight);
 }
 
 static json_t *accept_text(const char *text, const char *folder, GError **error)
@@ -123,6 +123,7 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	submission_set(&s->folder, a->folder);
 	submission_set(&s->file, file + len + 1);
 	submission_set(&s->data, kx_json_str(a->said, "data"));
+	submission_set(&s->sources, kx_json_str(a->said, "sources"));
 	submission_set(&s->owner, a->peer.name);
 	submission_set(&s->window, kx_json_str(w, "window"));
 	g_strfreev(s->targets);
@@ -134,6 +135,7 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	s->hours = json_number_value(json_object_get(w, "hours"));
 	s->boots = (unsigned)kx_json_int(w, "boots", 0);
 	s->compile_minutes = json_number_value(json_object_get(w, "compile_minutes"));
+	s->disk_gib = json_number_value(json_object_get(w, "disk_gib"));
 	s->again = kx_json_bool(w, "again", false);
 	if (!kx_json_bool(w, "preflight", true)) {
 		json_decref(s->preflight);

@@ -37,6 +37,8 @@ static json_t *budget_json(const Submission *s)
 		json_object_set_new(o, "boots", json_integer(s->boots));
 	if (s->compile_minutes > 0)
 		json_object_set_new(o, "compile_minutes", json_real(s->compile_minutes));
+	if (s->disk_gib > 0)
+		json_object_set_new(o, "disk_gib", json_real(s->disk_gib));
 	return o;
 }
 
@@ -51,6 +53,7 @@ json_t *submission_json(const Submission *s, const DaemonConfig *c)
 	set_text(o, "title", s->title);
 	set_text(o, "question", s->question);
 	set_text(o, "digest", s->digest);
+	set_text(o, "sources", s->sources);
 	set_text(o, "reason", s->reason);
 	set_text(o, "waits_for", s->state == SUBMISSION_QUEUED ? s->wait_reason : NULL);
 	set_text(o, "window", *s->window ? s->window : c->window);

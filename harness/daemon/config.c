@@ -17,6 +17,9 @@ static const cyaml_strval_t preflights[] = {
 static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("campaigns", CYAML_FLAG_OPTIONAL, ConfigLimits, jobs),
 	CYAML_FIELD_FLOAT("disk_free_gib", CYAML_FLAG_OPTIONAL, ConfigLimits, disk_free_gib),
+	CYAML_FIELD_FLOAT("campaign_gib", CYAML_FLAG_OPTIONAL, ConfigLimits, campaign_gib),
+	CYAML_FIELD_FLOAT("cache_gib", CYAML_FLAG_OPTIONAL, ConfigLimits, cache_gib),
+	CYAML_FIELD_UINT("builds", CYAML_FLAG_OPTIONAL, ConfigLimits, builds),
 	CYAML_FIELD_UINT("queue", CYAML_FLAG_OPTIONAL, ConfigLimits, queue),
 	CYAML_FIELD_UINT("queue_of_user", CYAML_FLAG_OPTIONAL, ConfigLimits, queue_of_user),
 	CYAML_FIELD_UINT("retries", CYAML_FLAG_OPTIONAL, ConfigLimits, retries),
@@ -93,6 +96,9 @@ static bool check(const DaemonConfig *c, const char *path, GError **error)
 	} ranges[] = {
 		{"limits.campaigns", l->jobs, 1, 1000},
 		{"limits.disk_free_gib", l->disk_free_gib, 0, 1e6},
+		{"limits.campaign_gib", l->campaign_gib, 0, 1e6},
+		{"limits.cache_gib", l->cache_gib, 1, 1e6},
+		{"limits.builds", l->builds, 0, 1000},
 		{"limits.queue", l->queue, 1, 1e5},
 		{"limits.queue_of_user", l->queue_of_user, 1, 1e5},
 		{"limits.retries", l->retries, 0, 100},
@@ -200,6 +206,8 @@ DaemonConfig *daemon_config_load(const char *path, const char *state, GError **e
 	set_default(&c->keep_days, full, "retention.days", 30);
 	if (!is_given(full, "limits.disk_free_gib"))
 		c->limits.disk_free_gib = 4;
+	if (!is_given(full, "limits.cache_gib"))
+		c->limits.cache_gib = 30;
 	set_folder(&c->results, full, state, "results");
 	const char *cache = g_getenv("KEXSECT_CACHE");
 	if (!c->cache && cache && *cache)

@@ -23,9 +23,12 @@ typedef struct {
 } ConfigTarget;
 
 typedef struct {
-	unsigned jobs;		   /* campaigns at once on all targets; default 2 */
-	double disk_free_gib;	   /* less than this on any of its disks: nothing runs; default 4 */
-	unsigned queue;		   /* submissions that are not over yet; default 1000 */
+	unsigned jobs;	      /* campaigns at once on all targets; default 2 */
+	double disk_free_gib; /* less than this on any of its disks: nothing runs; default 4 */
+	double campaign_gib;  /* evidence of one campaign that was submitted without; 0: no limit */
+	double cache_gib;     /* what a run leaves in the cache; default 30 */
+	unsigned builds;      /* compilers at once, of all campaigns; default 0: no limit */
+	unsigned queue;	      /* submissions that are not over yet; default 1000 */
 	unsigned queue_of_user;	   /* of one user; default 200 */
 	unsigned retries;	   /* failures in a row without a new trial; default 5 */
 	unsigned quarantine_after; /* failures of a target in a row; default 3 */

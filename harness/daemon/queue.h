@@ -41,6 +41,7 @@ typedef struct {
 	char *name, *title, *question, *digest; /* of the campaign */
 	char *folder;				/* of its snapshot, below <state>/submissions */
 	char *file;				/* the campaign in it; below <state> */
+	char *sources;				/* $KEXSECT_SOURCES for it; "": none given */
 	char *data;	/* what $KEXSECT_DATA must be to load it (snapshot.h) */
 	char **targets; /* one of these, */
 	char **also;	/* and all of these: whose leases only the lock file knows */
@@ -51,6 +52,7 @@ typedef struct {
 	double hours; /* budgets; 0: what the campaign says */
 	unsigned boots;
 	double compile_minutes; /* 0: none */
+	double disk_gib;	/* for its evidence; 0: what the configuration says */
 	bool again;		/* a new run although there is a verdict */
 	int after_run;		/* with `again`: runs up to this number were there before; -1: not
 				 * started yet */

@@ -15,7 +15,7 @@ static const struct {
 } kinds[] = {
 	{"ping", REQUEST_PING, ""},
 	{"submit", REQUEST_SUBMIT,
-	 "snapshot priority window hours boots compile_minutes again preflight"},
+	 "snapshot priority window hours boots compile_minutes disk_gib again preflight"},
 	{"list", REQUEST_LIST, "state before limit"},
 	{"status", REQUEST_STATUS, "id"},
 	{"watch", REQUEST_WATCH, "id"},
@@ -118,6 +118,7 @@ static bool take_submission(const json_t *o, Request *r, GError **error)
 	    !take_int(o, "boots", 1, 1000000000, &boots, error) ||
 	    !take_number(o, "hours", &r->hours, error) ||
 	    !take_number(o, "compile_minutes", &r->compile_minutes, error) ||
+	    !take_number(o, "disk_gib", &r->disk_gib, error) ||
 	    !take_window(o, &r->window, error) ||
 	    !snapshot_check(json_object_get(o, "snapshot"), error))
 		return false;

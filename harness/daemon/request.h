@@ -4,7 +4,8 @@
  * the UNIX socket; another way fills in the same struct):
  *
  *   {"v": 1, "do": "submit", "snapshot": {…} (snapshot.h), "priority": 0, "window": "22:00-07:00",
- *    "hours": 8, "boots": 300, "compile_minutes": 90, "again": false, "preflight": true}
+ *    "hours": 8, "boots": 300, "compile_minutes": 90, "disk_gib": 20, "again": false, "preflight":
+ * true}
  *   {"v": 1, "do": "list", "state": "running", "before": 17, "limit": 50}
  *   {"v": 1, "do": "status", "id": 3}        also: watch, pause, resume, cancel
  *   {"v": 1, "do": "journal", "after": 120, "limit": 100}
@@ -54,7 +55,7 @@ typedef struct {
 	json_t *snapshot; /* checked by snapshot_check() */
 	int priority;	  /* -100…100 */
 	char *window;	  /* NULL: none */
-	double hours, compile_minutes;
+	double hours, compile_minutes, disk_gib;
 	unsigned boots;
 	bool again;
 	bool no_preflight;

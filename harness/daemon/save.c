@@ -17,6 +17,7 @@ void daemon_in_trouble(Daemon *d, const GError *error)
 	if (!d->trouble) {
 		g_warning("%s; nothing new starts until that works again", error->message);
 		queue_keep_note(d->queue, 0, (QueueNote){"disk", error->message});
+		daemon_replan(d); /* who waits is told why */
 		tell(d, "disk", error->message);
 	}
 	g_free(d->trouble);

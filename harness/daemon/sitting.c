@@ -333,6 +333,10 @@ static GPtrArray *arguments(const Daemon *d, const Submission *s, bool again)
 		add(argv, "--hours", number(s->hours));
 	if (s->compile_minutes > 0)
 		add(argv, "--compile-minutes", number(s->compile_minutes));
+	double gib = s->disk_gib > 0 ? s->disk_gib : d->config->limits.campaign_gib;
+	if (gib > 0)
+		add(argv, "--disk-gib", number(gib));
+	add(argv, "--cache-gib", number(d->config->limits.cache_gib));
 	if (again)
 		g_ptr_array_add(argv, g_strdup("--again"));
 	g_ptr_array_add(argv, g_strdup("--json"));
@@ -348,16 +352,20 @@ KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *
 	g_autofree char *files = snapshot_files(folder);
 	g_autofree char *copy = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
 	g_autofree char *data = g_strconcat("KEXSECT_DATA=", s->data, NULL);
+	g_autofree char *sources = g_strconcat(RECIPE_SOURCES "=", s->sources, NULL);
+	g_autofree char *builds = g_strdup_printf(RECIPE_BUILDS "=%u", d->config->limits.builds);
 	g_autofree char *path = folder_path(d, s, log);
 	g_autofree char *old = g_strconcat(path, ".1", NULL);
 	struct stat st;
 	if (stat(path, &st) == 0 && st.st_size > MAX_LOG && rename(path, old) != 0)
 		g_debug("%s: cannot be renamed", path);
-	return kx_child_start(&(KxProc){.argv = argv,
-					.env = (const char *const[]){copy, data, NULL},
-					.log_path = path,
-					.fds = leases},
-			      on_said, on_ended, user, error);
+	return kx_child_start(
+		&(KxProc){.argv = argv,
+			  .env = (const char *const[]){copy, data, builds,
+						       *s->sources ? sources : NULL, NULL},
+			  .log_path = path,
+			  .fds = leases},
+		on_said, on_ended, user, error);
 }
 
 static gboolean on_deadline(gpointer user)

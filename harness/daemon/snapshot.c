@@ -35,6 +35,23 @@ static json_t *pack_file(const char *path, GError **error)
 	return file;
 }
 
+/* What is given in place of recipes' sources, with absolute paths; NULL: nothing. */
+static char *given_sources(void)
+{
+	const char *all = g_getenv(RECIPE_SOURCES);
+	g_auto(GStrv) entries = g_strsplit(all ? all : "", ",", -1);
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (char **e = entries; *e; e++) {
+		char *eq = strchr(g_strstrip(*e), '=');
+		if (!eq)
+			continue;
+		g_autofree char *path = g_canonicalize_filename(eq + 1, NULL);
+		g_string_append_printf(out, "%s%.*s=%s", out->len ? "," : "", (int)(eq - *e), *e,
+				       path);
+	}
+	return out->len ? g_strdup(out->str) : NULL;
+}
+
 json_t *snapshot_pack(const char *name_or_path, GError **error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -53,6 +70,9 @@ json_t *snapshot_pack(const char *name_or_path, GError **error)
 	}
 	g_autoptr(json_t) packed = json_pack("{s:s, s:s, s:s, s:O}", "campaign", c->path, "digest",
 					     c->digest, "data", kx_data_dir(), "files", files);
+	g_autofree char *sources = given_sources();
+	if (packed && sources)
+		json_object_set_new(packed, "sources", kx_json_text(sources));
 	return packed && snapshot_check(packed, error) ? g_steal_pointer(&packed) : NULL;
 }
 
@@ -101,11 +121,29 @@ static bool is_below_a_file(const char *path, GHashTable *paths)
 	return false;
 }
 
+static bool check_sources(const json_t *sources, GError **error)
+{
+	g_auto(GStrv) entries =
+		g_strsplit(json_is_string(sources) ? json_string_value(sources) : "", ",", -1);
+	bool good = !sources || (json_is_string(sources) && json_string_length(sources) <= 8192);
+	for (char **e = entries; good && *e; e++) {
+		const char *eq = strchr(*e, '=');
+		good = eq && eq > *e && is_plain(eq + 1);
+	}
+	if (!good)
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
+			    "the snapshot's sources: expected NAME=/PATH,… with plain absolute "
+			    "paths");
+	return good;
+}
+
 bool snapshot_check(const json_t *packed, GError **error)
 {
 	const json_t *files = json_object_get(packed, "files");
 	const char *campaign = kx_json_str(packed, "campaign");
 	size_t n = json_array_size(files), sum = 0;
+	if (!check_sources(json_object_get(packed, "sources"), error))
+		return false;
 	if (!is_plain(kx_json_str(packed, "data")))
 		return refuse(error, kx_json_str(packed, "data"),
 			      "(data) is no plain absolute path");
@@ -238,6 +276,8 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 	g_autofree char *path = g_build_filename(root, kx_json_str(packed, "campaign"), NULL);
 	g_setenv("KEXSECT_DATA", kx_json_str(packed, "data"), TRUE);
 	g_setenv("KEXSECT_SNAPSHOT", root, TRUE);
+	if (json_object_get(packed, "sources"))
+		g_setenv(RECIPE_SOURCES, kx_json_str(packed, "sources"), TRUE);
 	g_autoptr(Campaign) c = campaign_load(path, error);
 	g_unsetenv("KEXSECT_SNAPSHOT");
 	if (!c)
@@ -252,5 +292,6 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 	}
 	json_t *found = describe(c);
 	json_object_set(found, "data", json_object_get(packed, "data"));
+	json_object_set_new(found, "sources", kx_json_text(kx_json_str(packed, "sources")));
 	return found;
 }

@@ -4,7 +4,20 @@
 
 #include <math.h>
 
-const char *engine_budget_used(const Engine *e)
+#include "base/fs.h"
+
+/* Each folder is looked at once. */
+static double evidence_gib(Engine *e)
+{
+	for (unsigned n = MAX(e->weighed, 1); n < e->next_trial; n++) {
+		g_autofree char *path = g_strdup_printf("%s/trials/%06u", e->run->dir, n);
+		e->evidence_bytes += (double)kx_tree_size(path);
+	}
+	e->weighed = e->next_trial;
+	return e->evidence_bytes / (1 << 30);
+}
+
+const char *engine_budget_used(Engine *e)
 {
 	const CampaignBudget *b = &e->campaign->budget;
 	if (e->boots >= b->boots)
@@ -16,6 +29,8 @@ const char *engine_budget_used(const Engine *e)
 	double compile_s = e->before_compile_s + engine_times(e).compile;
 	if (e->options->compile_minutes > 0 && compile_s >= e->options->compile_minutes * 60)
 		return "compile minutes";
+	if (e->options->disk_gib > 0 && evidence_gib(e) >= e->options->disk_gib)
+		return "disk space";
 	return NULL;
 }
 

@@ -186,6 +186,8 @@ struct Engine {
 	/* time (times.c) */
 	gint64 began_us;
 	double before_s, before_compile_s; /* of earlier sittings */
+	unsigned weighed;		   /* the trials below this number are in: */
+	double evidence_bytes;
 	StoreTimes times;
 	GArray *boot_s, *build_s, *clean_s, *switch_s; /* double */
 	double full_s; /* compiling from nothing, as the launcher showed; 0: not known */
@@ -295,7 +297,7 @@ void engine_tell_verdict(Engine *e, const StoreVerdict *v);
 
 /* budget.c */
 /* The part of the budget that is used up ("boots", …), or NULL. */
-const char *engine_budget_used(const Engine *e);
+const char *engine_budget_used(Engine *e);
 void engine_costs(Engine *e, GArray *built, SearchCosts *ret);
 double engine_search_time_left(const Engine *e);
 /* Seconds to the end of the plan, roughly; < 0: no idea yet. */

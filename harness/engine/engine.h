@@ -16,14 +16,13 @@
  *   job           pid of the present job, to end one that a killed engine left
  *
  * Snapshot of the campaign in StoreCampaign.config:
- *   {"file", "base": {"name", "title", "recipe"}, "series", "fragments": [], "fixtures": [],
- *    "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline",
- *        "determinism": "icount", "phase_period_us"}], "measure",
- *    "oracle": {"name", "title", "file", "window": {"from", "to"}, "devices": [], "addresses": []},
- *    "cmdline", "mode", "confidence", "seed", "max_culprits", "config_file" (of two .config files),
- *    "budget": {"boots", "hours", "builds"},
- *    "versions": [{"name", "base", "series", "fixtures": [], "cmdline", "target"}] (paths)}
- * Document "matrix" (EngineOptions.matrix and what the series declares):
+ *   {"file", "base": {"name", "title", "recipe", "given"}, "series", "fragments": [], "fixtures":
+ * [], "candidates": [], "targets": [{"name", "title", "file", "driver", "cmdline", "determinism":
+ * "icount", "phase_period_us"}], "measure", "oracle": {"name", "title", "file", "window": {"from",
+ * "to"}, "devices": [], "addresses": []}, "cmdline", "mode", "confidence", "seed", "max_culprits",
+ * "config_file" (of two .config files), "budget": {"boots", "hours", "builds"}, "versions":
+ * [{"name", "base", "series", "fixtures": [], "cmdline", "target"}] (paths)} Document "matrix"
+ * (EngineOptions.matrix and what the series declares):
  *   {"source": "computed" or "declared", "names": [], "alone": [], "pairs": [],
  *    "depends": [[0], []], "conflicts": [[1, 2]]}; indices into names; alone and pairs when
  * computed. Document "history" of a campaign with one: {"start": hash, "parents": [[0], …]}.
@@ -59,6 +58,7 @@ typedef struct {
 		*program;   /* what runs the jobs: `PROGRAM job build FILE`; NULL: /proc/self/exe */
 	const char *target; /* the one of the campaign's targets to use; NULL: the first */
 	double compile_minutes; /* budget for the compiler over all sittings; 0: none */
+	double disk_gib;	/* budget for the evidence of the run; 0: none */
 	bool again;		/* begin a new run when the last one has its verdict */
 	bool no_sandbox;
 	EngineShow show;

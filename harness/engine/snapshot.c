@@ -96,6 +96,10 @@ json_t *engine_snapshot(const Campaign *c)
 			  list(c->fragments, c->fragments_count), "fixtures",
 			  list(c->fixtures, c->fixtures_count), "candidates", candidates(c),
 			  "targets", snapshot_targets(c), "oracle", snapshot_oracle(c->oracle));
+	/* where the source is, when somebody gave another one */
+	if (c->base->source.given)
+		json_object_set_new(json_object_get(out, "base"), "given",
+				    kx_json_text(c->base->source.given));
 	json_t *rest = json_pack(
 		"{s:o, s:s, s:f, s:I, s:i, s:{s:i, s:f, s:i}}", "cmdline", optional(c->cmdline),
 		"mode", c->mode == BOOT_COLD ? "cold" : "kexec", "confidence", c->search.confidence,

@@ -253,9 +253,13 @@ static bool make_kernel(Build *x, const char **step, GError **error)
 	s->configure = since(start);
 
 	*step = "compile";
+	int place;
+	bool ok = kernel_compile_place(q->cache, &x->progress, &place, error);
 	start = g_get_monotonic_time();
-	bool ok = compile(x, error);
+	ok = ok && compile(x, error);
 	s->compile = since(start);
+	if (place >= 0)
+		close(place);
 	if (!ok)
 		return false;
 	*step = "store";

@@ -32,6 +32,9 @@ void kernel_step(KernelProgress *p, const char *step, uint64_t done, uint64_t to
 
 /* kx_lock_file that waits for the other holder and can be cancelled. The descriptor, or -1. */
 int kernel_lock(const char *path, KernelProgress *p, const char *step, GError **error);
+/* A place among $KEXSECT_BUILDS compilers of this cache, until *ret_fd is closed; -1: no limit.
+ * False with *error: stopped while all were taken. */
+bool kernel_compile_place(const char *cache, KernelProgress *p, int *ret_fd, GError **error);
 /* Marks a cache entry as used now. */
 void kernel_touch(const char *path);
 /* KX_ERROR_NO_SPACE when less than `need` bytes are free at `path`. */

@@ -9,6 +9,7 @@
 
 #define REPORT_EVERY_US 200000
 #define LOCK_POLL_US 100000
+#define WAIT_TOLD_US (60 * G_USEC_PER_SEC)
 #define GIB (1u << 30)
 
 void kernel_step(KernelProgress *p, const char *step, uint64_t done, uint64_t total,
@@ -48,6 +49,52 @@ int kernel_lock(const char *path, KernelProgress *p, const char *step, GError **
 		}
 		g_usleep(LOCK_POLL_US);
 	}
+}
+
+/* One of so many places; -1 with *error: stopped while all are taken. */
+static int take_place(const char *cache, unsigned places, KernelProgress *p, GError **error)
+{
+	gint64 told = 0;
+	for (;;) {
+		for (unsigned i = 0; i < places; i++) {
+			g_autofree char *path = g_strdup_printf("%s/locks/compile-%u", cache, i);
+			g_autoptr(GError) why = NULL;
+			int fd = kx_lock_file(path, false, &why);
+			if (fd >= 0)
+				return fd;
+			if (!g_error_matches(why, KX_ERROR, KX_ERROR_BUSY)) {
+				g_propagate_error(error, g_steal_pointer(&why));
+				return -1;
+			}
+		}
+		if (kx_cancelled()) {
+			g_set_error(error, KX_ERROR, KX_ERROR_CANCELLED,
+				    "stopped on request while other kernels are compiled");
+			return -1;
+		}
+		/* who is silent for long is ended */
+		if (!told || g_get_monotonic_time() - told > WAIT_TOLD_US) {
+			told = g_get_monotonic_time();
+			g_autofree char *text = g_strdup_printf(
+				"%u compile, and no more may at once ($" RECIPE_BUILDS ")", places);
+			kernel_step(p, "wait", 0, 0, text);
+		}
+		g_usleep(LOCK_POLL_US);
+	}
+}
+
+bool kernel_compile_place(const char *cache, KernelProgress *p, int *ret_fd, GError **error)
+{
+	const char *text = g_getenv(RECIPE_BUILDS);
+	guint64 places = text ? g_ascii_strtoull(text, NULL, 10) : 0;
+	*ret_fd = -1;
+	if (!places)
+		return true;
+	g_autofree char *folder = g_build_filename(cache, "locks", NULL);
+	if (!kx_mkdir(folder, error))
+		return false;
+	*ret_fd = take_place(cache, (unsigned)MIN(places, 1000), p, error);
+	return *ret_fd >= 0;
 }
 
 void kernel_touch(const char *path)

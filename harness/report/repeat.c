@@ -152,6 +152,15 @@ json_t *model_repeat(const Model *m)
 	const StoreTrial *clean = model_example(m, answer, "clean");
 	g_autofree char *run = model_command(m->verdict ? "kexsect run --again" : "kexsect run",
 					     file ? file : m->run->name);
+	const json_t *base = json_object_get(m->run->config, "base");
+	const char *given = kx_json_str(base, "given");
+	if (given) {
+		g_autofree char *source =
+			g_strdup_printf("%s=%s", kx_json_str(base, "name"), given);
+		g_autofree char *head = g_strconcat(run, " --source", NULL);
+		g_free(run);
+		run = model_command(head, source);
+	}
 	json_object_set_new(o, "run", model_text(run));
 	if (!fault)
 		fault = model_example(m, -1, "fault");

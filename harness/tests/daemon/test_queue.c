@@ -50,6 +50,8 @@ static Submission *sample(const char *name, const char *folder)
 	s->hours = 2.5;
 	s->boots = 17;
 	s->compile_minutes = 0.25;
+	s->disk_gib = 1.5;
+	submission_set(&s->sources, "linux-3.6=/srv/linux@v3.6");
 	s->again = true;
 	s->created_us = 1234567;
 	return s;
@@ -87,6 +89,8 @@ static void a_submission_is_read_as_written(void **state)
 	assert_string_equal(r->targets[1], "b");
 	assert_string_equal(r->also[0], "c");
 	assert_true(r->uid == 4000000000u && r->priority == -3 && r->hours == 2.5);
+	assert_string_equal(r->sources, "linux-3.6=/srv/linux@v3.6");
+	assert_true(r->disk_gib == 1.5);
 	assert_true(r->boots == 17 && r->compile_minutes == 0.25 && r->again);
 	assert_true(r->state == SUBMISSION_RUNNING && r->wish == WISH_PAUSE);
 	assert_true(r->after_run == 4 && r->attempts == 2 && r->not_before_us == 99);
