@@ -397,6 +397,8 @@ static bool run_boot(Boot *b, TargetResult *r, GError **error)
 	b->t->cold = b->spec->mode == BOOT_COLD;
 	if (!start_machine(b, &link, &why))
 		return cannot_start(b, r, why, start, error);
+	/* a launcher that has its orders would obey them again after a reset */
+	b->t->cold |= link.ordered;
 	watch_init(&b->watch, &b->t->o.config->timeouts, b->spec->identity,
 		   b->spec->mode == BOOT_COLD, now_us());
 	b->watch.start_us = start;
