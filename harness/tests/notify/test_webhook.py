@@ -293,6 +293,50 @@ def test_stall_is_said_once():
     r.end()
 
 
+def fill(path):
+    with open(path, "wb", buffering=0) as f:
+        try:
+            while f.write(b"\0" * 4096):
+                pass
+        except OSError:
+            pass
+
+
+def test_full_disk_between_answer_and_commit():
+    """The disk is full when the receiver answers, and the daemon is killed before there is room: still once."""
+
+    def full(_):
+        fill(lab.state + "/ballast")
+        return 204, {}, b""
+
+    r = Receiver([full])
+    lab = NotifyLab(hook(r))
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", lab.state], check=False).returncode:
+        print("no mounts here")
+        return
+    try:
+        lab.token = {role: lab.new_token(role) for role in lab.token}
+        lab.start()
+        lab.submit("a", "trials=1 ms=1")
+        r.wait(1)
+        time.sleep(1)
+        assert os.listdir(lab.state + "/notices"), "it could be settled: the disk was not full"
+        lab.kill()
+        os.unlink(lab.state + "/ballast")
+        lab.again()
+        assert lab.wait_notice("sent", "team")["attempts"] == 1
+        lab.submit("b", "trials=1 ms=1")
+        r.wait(2)
+        assert len(r.all) == 2 and max(r.ids().values()) == 1
+        lab.daemon.send_signal(signal.SIGTERM)
+        assert lab.daemon.wait(60) == 0
+    finally:
+        subprocess.run(["umount", "-l", lab.state], check=True)
+    lab.log.close()
+    shutil.rmtree(lab.dir)
+    r.end()
+
+
 def test_mistakes_in_the_configuration():
     lab = NotifyLab("")
     for text, wanted in (
