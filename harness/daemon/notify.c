@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/notify.h"
 
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -297,7 +298,11 @@ static void on_summary_end(int status, gpointer user)
 			  y->summary_for);
 		return;
 	}
-	g_autoptr(json_t) content = json_pack("{s:s, s:o}", "title", "the last day", "text",
+	/* its first line says of what, and from when to when */
+	g_autofree char *first =
+		g_strndup(y->summary_text->str, strcspn(y->summary_text->str, "\n"));
+	g_autofree char *title = g_strdup_printf("summary of %s", first);
+	g_autoptr(json_t) content = json_pack("{s:o, s:o}", "title", kx_json_text(title), "text",
 					      kx_json_text(y->summary_text->str));
 	if (!queue_add_notice(d->queue, y->summary_for, "summary", content, y->summary_moment,
 			      &error))
