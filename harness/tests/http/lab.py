@@ -48,7 +48,7 @@ def die_with_parent():
 
 
 class Lab:
-    def __init__(self, config="", address="127.0.0.1", tokens=("operate", "admin", "read"), limits="", engine=ENGINE):
+    def __init__(self, config="", address="127.0.0.1", tokens=("operate", "admin", "read"), limits="", engine=ENGINE, sanitizer=""):
         self.dir = tempfile.mkdtemp(prefix="kexsect-test-")
         self.state = self.dir + "/state"
         self.port = free_port()
@@ -56,6 +56,7 @@ class Lab:
         with open(self.config, "w") as f:
             f.write(f"listen: \"{address}:{self.port}\"\nlimits: {{disk_free_gib: 0{limits}}}\n{config}")
         self.engine = engine
+        self.env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":" + sanitizer)
         self.token = {r: self.new_token(r) for r in tokens}
 
     def new_token(self, role):
@@ -64,7 +65,7 @@ class Lab:
     def start(self, address="127.0.0.1"):
         self.log = open(self.dir + "/log", "wb")
         self.daemon = subprocess.Popen([KEXSECTD, "--state", self.state, "--config", self.config, "--engine", self.engine,
-                                        "--retry", "0.05", "--grace", "2"], stdout=subprocess.DEVNULL, stderr=self.log,
+                                        "--retry", "0.05", "--grace", "2"], stdout=subprocess.DEVNULL, stderr=self.log, env=self.env,
                                        preexec_fn=die_with_parent)
         atexit.register(self.clean)
         for _ in range(600):
