@@ -120,7 +120,7 @@ function go(first) {
 const CONNECTIONS = {
 	begins: ['…', 'connecting'], live: ['●', 'live'], lost: ['○', 'connection lost, trying again'],
 	hidden: ['○', 'asleep'], locked: ['✗', 'a token is wanted'],
-	full: ['◐', 'too many readers: read once a minute'],
+	full: ['◐', 'too many readers: read now and then'],
 };
 
 function showState() {

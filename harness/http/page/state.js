@@ -119,7 +119,7 @@ export class Lab extends EventTarget {
 			if (abort.signal.aborted || this.connection === 'locked')
 				return;
 			const wait = Math.min(30000, 1000 * 2 ** Math.min(this.failures++, 5));
-			await new Promise((done) => setTimeout(done, jitter(this.connection === 'full' ? 30000 : wait)));
+			await new Promise((done) => setTimeout(done, jitter(this.connection === 'full' ? 15000 : wait)));
 		}
 	}
 

@@ -191,3 +191,15 @@ test('what is not there is said', async ({page}) => {
 	await page.goto(`${lab.url}/#/run/never-1`);
 	await expect(page.locator('main').getByRole('alert')).toContainText(/there (is no such run|are no results)/);
 });
+
+test('more readers of events than the daemon takes', async ({page}) => {
+	page.expected = [/status of 503/];
+	const done = new AbortController();
+	const readers = await Promise.all(Array.from({length: 101}, () => fetch(`${lab.url}/api/v1/events`, {signal: done.signal})));
+	expect(readers.some((r) => r.status === 503)).toBe(true);
+	await page.goto(lab.url);
+	await expect(page.locator('#state')).toContainText('too many readers');
+	await expect(page.getByRole('region', {name: 'Targets'})).toContainText('t1'); // read all the same
+	done.abort();
+	await expect(page.locator('#state')).toContainText('live', {timeout: 100000});
+});
