@@ -71,6 +71,12 @@ static void test_good(void **state)
 	assert_int_equal(t->launcher.start, LAUNCHER_FRESH);
 	assert_int_equal(t->timeouts.silence, 15);
 	assert_int_equal(t->timeouts.trial, 180);
+	/* those of the recovery: defaults */
+	assert_int_equal(t->timeouts.settled, 10);
+	assert_int_equal(t->timeouts.trace, 5);
+	assert_int_equal(t->timeouts.reset, 10);
+	assert_int_equal(t->timeouts.power, 60);
+	assert_int_equal(t->timeouts.off, 2);
 	assert_under_root(t->acpi_tables[0], "configs/acpi/dmar.dsl");
 
 	assert_string_equal(c->oracle->window_to, "Trying to unpack");

@@ -142,8 +142,17 @@ static void test_all(void **state)
 	assert_int_equal(seen, (1u << OUTCOME_MAX) - 1);
 }
 
+/* One end, one name, on both sides. */
+static void test_names(void **state)
+{
+	assert_int_equal((int)TARGET_END_MAX, (int)ORACLE_END_MAX);
+	for (int end = 0; end < TARGET_END_MAX; end++)
+		assert_true(oracle_end_from_name(target_end_name((TargetEnd)end)) >= 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all),
+					   cmocka_unit_test(test_names)};
 	return cmocka_run_group_tests(tests, load, unload);
 }
