@@ -15,6 +15,7 @@
 #define TICK_S 5
 #define SOON_MS 500
 #define LOCK_S 2
+#define URGENT 50      /* priority of root and the daemon's own user that stops what runs */
 #define START_US 5000  /* then the loop goes on before another campaign starts */
 #define MAX_SLEEP_S 60 /* the clock may be set */
 
@@ -90,6 +91,8 @@ static PlanItem make_item(const Daemon *d, const Submission *s, TimeWindow *wind
 			  .also = s->also,
 			  .bound = s->target,
 			  .running = s->state == SUBMISSION_RUNNING,
+			  .urgent = s->priority >= URGENT && (s->uid == 0 || s->uid == geteuid()),
+			  .stopping = sitting_is_stopping(s),
 			  .slot = s->slot,
 			  .window = text && window_parse(text, window, NULL) ? window : NULL,
 			  .not_before_us = s->not_before_us};

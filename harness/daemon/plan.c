@@ -158,6 +158,7 @@ static bool find_target(Plan *p, PlanItem *i)
 		return true;
 	}
 	i->held = !busy->len;
+	i->in_the_way = !target && busy->len;
 	i->reason = busy->len ? g_strdup_printf("waits for target %s", busy->str)
 			      : g_strdup(why ? why : "none of its targets may be used");
 	return false;
@@ -193,6 +194,7 @@ static void try_start(Plan *p, const Waiting *w)
 	} else if (p->running >= p->lab->jobs) {
 		i->reason = g_strdup_printf("waits for its turn: %u run%s, and no more may",
 					    p->running, p->running == 1 ? "s" : "");
+		i->in_the_way = true;
 	} else if (find_target(p, i)) {
 		i->action = PLAN_START;
 		occupy(p, i, i->target, i->target_slot);
@@ -208,11 +210,66 @@ static void begin(Plan *p, PlanItem *items, guint n)
 		i->target = NULL;
 		i->reason = NULL;
 		i->held = false;
+		i->in_the_way = false;
 		if (i->running) {
 			occupy(p, i, i->bound, i->slot);
 			++*of_owner(p, &i->owner);
 		}
 	}
+}
+
+/* ---- urgent ones ---- */
+
+static bool may_use(const PlanItem *i, const char *target)
+{
+	bool bound = i->bound && *i->bound;
+	return bound ? g_str_equal(i->bound, target)
+		     : g_strv_contains((const char *const *)i->targets, target);
+}
+
+/* Whether a place that `v` leaves is of use to it. */
+static bool would_help(Plan *p, const PlanItem *i, const PlanItem *v)
+{
+	g_autoptr(GString) busy = g_string_new(NULL);
+	const char *why = NULL;
+	int slot;
+	for (char *const *t = i->also; t && *t; t++)
+		if (look_for(p, *t, busy, &why) < 0)
+			return false;
+	if (v->bound && may_use(i, v->bound))
+		return p->lab->slots(v->bound, &why, p->lab->user) > 0;
+	/* only one fewer must run */
+	return p->running >= p->lab->jobs && find_one(p, i, busy, &why, &slot);
+}
+
+static bool is_lower(const PlanItem *a, const PlanItem *b)
+{
+	return a->priority != b->priority ? a->priority < b->priority : a->id > b->id;
+}
+
+static void make_room(Plan *p, PlanItem *i, PlanItem *items, guint n, GHashTable *promised)
+{
+	PlanItem *victim = NULL;
+	for (guint k = 0; k < n; k++) {
+		PlanItem *v = &items[k];
+		if (!v->running || g_hash_table_contains(promised, v) || !would_help(p, i, v))
+			continue;
+		if (v->stopping || v->action == PLAN_STOP) {
+			g_hash_table_add(promised, v);
+			return;
+		}
+		if (!v->urgent && v->priority < i->priority && (!victim || is_lower(v, victim)))
+			victim = v;
+	}
+	if (!victim)
+		return;
+	g_hash_table_add(promised, victim);
+	victim->action = PLAN_STOP;
+	g_free(victim->reason);
+	hold(victim, g_strdup_printf("stopped for the urgent submission %" G_GINT64_FORMAT, i->id));
+	g_autofree char *before = i->reason;
+	i->reason = g_strdup_printf("%s; %" G_GINT64_FORMAT " is told to end for it", before,
+				    victim->id);
 }
 
 gint64 plan_make(PlanItem *items, guint n, const PlanLab *lab)
@@ -251,5 +308,9 @@ gint64 plan_make(PlanItem *items, guint n, const PlanLab *lab)
 		g_array_remove_index_fast(waiting, best);
 		try_start(&p, &w);
 	}
+	g_autoptr(GHashTable) promised = g_hash_table_new(NULL, NULL);
+	for (guint k = 0; k < n; k++)
+		if (items[k].in_the_way && items[k].urgent)
+			make_room(&p, &items[k], items, n, promised);
 	return p.change_us;
 }

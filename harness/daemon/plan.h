@@ -3,8 +3,9 @@
  * and why the others wait. Pure.
  *
  * The highest priority comes first; of one priority, the owner with fewer campaigns that run, then
- * the owner who was served longest ago, then the oldest. A campaign that runs is not
- * stopped for a more urgent one, and one that waits for its target holds up nobody else. */
+ * the owner who was served longest ago, then the oldest. A campaign that runs is
+ * stopped for another one only if that is urgent and it is not: the one of the lowest
+ * priority that is in the way. One that waits for its target holds up nobody else. */
 #pragma once
 
 #include "daemon/window.h"
@@ -26,9 +27,12 @@ typedef struct {
 	char *const *also;    /* and a place on each of these; NULL: none */
 	const char *bound;    /* it began on this one and stays there; NULL or "": on none yet */
 	bool running;
+	bool urgent;		  /* may stop what is not */
+	bool stopping;		  /* running, and told to end */
 	unsigned slot;		  /* of `bound`, of one that runs */
 	const TimeWindow *window; /* NULL: at any time */
 	gint64 not_before_us;	  /* after a failure */
+	bool in_the_way;	  /* plan_make()'s own: it waits for a place that others have */
 	/* results */
 	PlanAction action;
 	const char *target; /* PLAN_START: where; points into `targets` */

@@ -257,6 +257,60 @@ static void clocks_hold_and_stop(void **state)
 	expect(items, 4, &lab, 9, "the disk is full", "-3");
 }
 
+static void the_urgent_stop_the_lowest_in_the_way(void **state)
+{
+	Lab lab = {.slots = 1};
+	PlanItem items[] = {ITEM(1, 7, 0, a), ITEM(2, 7, 5, b), ITEM(3, 7, 60, ab)};
+	items[0].running = items[1].running = true;
+	items[0].bound = "a";
+	items[1].bound = "b";
+	expect(items, 3, &lab, 9, NULL, ""); /* it is only first in the queue */
+	items[2].urgent = true;
+	expect(items, 3, &lab, 9, NULL, "-1");
+	/* it is on its way down: no other one is stopped */
+	items[0].stopping = true;
+	items[1].priority = -9;
+	expect(items, 3, &lab, 9, NULL, "");
+	items[0].stopping = false;
+	expect(items, 3, &lab, 9, NULL, "-2");
+	/* only those in the way, and only less urgent ones */
+	items[2].targets = a;
+	expect(items, 3, &lab, 9, NULL, "-1");
+	items[0].urgent = true;
+	expect(items, 3, &lab, 9, NULL, "");
+	items[0].urgent = false;
+	items[0].priority = 60;
+	expect(items, 3, &lab, 9, NULL, "");
+	items[0].priority = 0;
+	/* what it began on counts, and what it needs besides */
+	items[2].targets = ab;
+	items[2].bound = "a";
+	expect(items, 3, &lab, 9, NULL, "-1");
+	items[2].bound = NULL;
+	items[2].targets = a;
+	items[2].also = b;
+	expect(items, 3, &lab, 9, NULL, "");
+	items[2].also = NULL;
+	lab.closed = "a";
+	expect(items, 3, &lab, 9, NULL, "");
+	lab.closed = NULL;
+	expect(items, 3, &lab, 9, "the disk is full", "-1 -2");
+	/* too many run: any of them; two urgent ones take two */
+	lab.slots = 3;
+	expect(items, 3, &lab, 2, NULL, "-2");
+	items[0].urgent = true;
+	items[0].running = false;
+	items[0].targets = ab;
+	items[0].bound = NULL;
+	expect(items, 3, &lab, 1, NULL, "-2");
+	items[0].urgent = false;
+	items[0].running = true;
+	items[0].bound = "a";
+	TimeWindow closed = {.from = 60, .to = 120};
+	items[2].window = &closed;
+	expect(items, 3, &lab, 2, NULL, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +324,7 @@ int main(void)
 		cmocka_unit_test(one_that_needs_two_targets_waits_for_both),
 		cmocka_unit_test(two_of_one_name_do_not_run_at_once),
 		cmocka_unit_test(clocks_hold_and_stop),
+		cmocka_unit_test(the_urgent_stop_the_lowest_in_the_way),
 	};
 	return cmocka_run_group_tests_name("daemon plan", tests, NULL, NULL);
 }

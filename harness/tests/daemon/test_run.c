@@ -50,6 +50,39 @@ static void verdicts_come_in_order(void **state)
 				       "verdict1 started3 verdict3 started2 verdict2 ");
 }
 
+/* Root is who submits here. */
+static void the_urgent_one_takes_the_target(void **state)
+{
+	Lab *l = *state;
+	lab_configure(l, "limits: {campaigns: 3");
+	lab_start(l);
+	lab_campaign(l, "long", "t1", "trials=40 ms=20");
+	lab_campaign(l, "urgent", "t1", "trials=3 ms=1");
+	lab_campaign(l, "elsewhere", "t2", "trials=40 ms=20");
+	gint64 first = lab_submit(l, "long", NULL), other = lab_submit(l, "elsewhere", NULL);
+	lab_wait(l, first, "running");
+	lab_wait(l, other, "running");
+	gint64 urgent = lab_submit(l, "urgent", "{'priority': 50}");
+	lab_wait(l, urgent, "done");
+	g_autoptr(json_t) s = lab_status(l, first);
+	assert_string_not_equal(kx_json_str(s, "state"), "done");
+	lab_wait(l, first, "done");
+	lab_wait(l, other, "done");
+	g_autoptr(json_t) answer = lab_ask(l, "{'do': 'journal'}");
+	bool told = false;
+	size_t i;
+	json_t *line;
+	json_array_foreach (json_object_get(answer, "journal"), i, line) {
+		const char *kind = kx_json_str(line, "kind"), *text = kx_json_str(line, "text");
+		if (!g_str_equal(kind, "stopped"))
+			continue;
+		assert_int_equal(kx_json_int(line, "submission", 0), first);
+		told = strstr(text, "stopped for the urgent submission 3") != NULL;
+	}
+	assert_true(told);
+	lab_expect_runs(l, "elsewhere-1:40 long-1:40 urgent-1:3");
+}
+
 static void targets_are_shared_out(void **state)
 {
 	Lab *l = *state;
@@ -324,12 +357,19 @@ static void who_watches_sees_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(verdicts_come_in_order),	     TEST(targets_are_shared_out),
-		TEST(versions_hold_their_targets),   TEST(the_service_manager_is_told),
-		TEST(later_edits_do_not_matter),     TEST(failures_are_tried_again),
-		TEST(a_run_is_paused_and_cancelled), TEST(a_job_that_lingers_keeps_its_target),
-		TEST(a_new_run_is_begun_once),	     TEST(hours_and_disks_hold_it),
-		TEST(the_next_daemon_goes_on),	     TEST(who_watches_sees_the_end),
+		TEST(the_urgent_one_takes_the_target),
+		TEST(verdicts_come_in_order),
+		TEST(targets_are_shared_out),
+		TEST(versions_hold_their_targets),
+		TEST(the_service_manager_is_told),
+		TEST(later_edits_do_not_matter),
+		TEST(failures_are_tried_again),
+		TEST(a_run_is_paused_and_cancelled),
+		TEST(a_job_that_lingers_keeps_its_target),
+		TEST(a_new_run_is_begun_once),
+		TEST(hours_and_disks_hold_it),
+		TEST(the_next_daemon_goes_on),
+		TEST(who_watches_sees_the_end),
 	};
 	return cmocka_run_group_tests_name("daemon run", tests, NULL, NULL);
 }
