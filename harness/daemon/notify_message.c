@@ -25,6 +25,15 @@ static char *plain(const char *text)
 	return out;
 }
 
+/* Never rounded up to a certainty. */
+static void append_p(GString *out, double p)
+{
+	if (p > 0.9999)
+		g_string_append(out, " (p > 0.9999)");
+	else
+		g_string_append_printf(out, " (p = %.3f)", floor(p * 1e3 + 1e-9) / 1e3);
+}
+
 /* "vtd-window: A cures the fault (p = 0.995)" */
 static char *gist(const json_t *line)
 {
@@ -37,7 +46,7 @@ static char *gist(const json_t *line)
 				       : "the daemon",
 			       *name && *text ? ": " : "", text);
 	if (json_object_get(verdict, "probability") && *text_of(verdict, "sentence"))
-		g_string_append_printf(out, " (p = %.3f)", kx_json_num(verdict, "probability", 0));
+		append_p(out, kx_json_num(verdict, "probability", 0));
 	return plain(out->str);
 }
 

@@ -51,6 +51,14 @@ static char *shell_word(const char *text)
 	return *text && strspn(text, safe) == strlen(text) ? g_strdup(text) : g_shell_quote(text);
 }
 
+/* "p = 0.9983", "p > 0.9999" */
+static void append_p(GString *out, double p)
+{
+	g_autofree char *text = report_probability(p);
+	bool is_bound = *text == '<' || *text == '>';
+	g_string_append_printf(out, " (p %s%s)", is_bound ? "" : "= ", text);
+}
+
 /* ---- times ---- */
 
 static char *clock_of(const json_t *doc, gint64 us)
@@ -110,8 +118,7 @@ static char *verdict_text(const json_t *s)
 {
 	GString *out = g_string_new(report_str(s, "verdict.sentence"));
 	if (out->len) {
-		g_autofree char *p = report_probability(report_num(s, "verdict.probability", 0));
-		g_string_append_printf(out, " (p = %s)", p);
+		append_p(out, report_num(s, "verdict.probability", 0));
 	} else {
 		g_string_append_printf(out, "inconclusive: %s", report_str(s, "verdict.reason"));
 	}
@@ -125,9 +132,8 @@ static char *running_text(const json_t *doc, const json_t *s)
 	g_string_append_printf(out, "on %s", report_str(s, "target"));
 	const char *leader = report_str(s, "progress.leading.name");
 	if (*leader) {
-		g_autofree char *p =
-			report_probability(report_num(s, "progress.leading.probability", 0));
-		g_string_append_printf(out, "; %s leads (p = %s)", leader, p);
+		g_string_append_printf(out, "; %s leads", leader);
+		append_p(out, report_num(s, "progress.leading.probability", 0));
 	}
 	append_work(out, s);
 	double left = report_num(s, "progress.seconds_left", 0);

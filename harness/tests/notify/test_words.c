@@ -119,6 +119,22 @@ static void words_of_one_line(void **state)
 	assert_int_equal(kx_json_int(m, "time_us", 0), 5);
 }
 
+static void no_certainty(void **state)
+{
+	static const struct {
+		double p;
+		const char *words;
+	} cases[] = {{0.99996, "(p > 0.9999)"}, {0.9998, "(p = 0.999)"}, {0.1, "(p = 0.100)"}};
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		json_t *l = line("verdict", "x", "a");
+		json_object_set_new(
+			l, "verdict",
+			json_pack("{s:s, s:f}", "sentence", "a", "probability", cases[i].p));
+		g_autoptr(json_t) m = message_of(json_pack("{s:[o]}", "lines", l), "verdict");
+		assert_non_null(strstr(kx_json_str(m, "title"), cases[i].words));
+	}
+}
+
 static void words_of_many_lines(void **state)
 {
 	json_t *lines = json_array();
@@ -149,8 +165,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(moments_of_the_day),	 cmocka_unit_test(a_moment_a_day),
 		cmocka_unit_test(waits_grow_to_an_hour), cmocka_unit_test(filters),
-		cmocka_unit_test(words_of_one_line),	 cmocka_unit_test(words_of_many_lines),
-		cmocka_unit_test(a_long_title_is_cut),
+		cmocka_unit_test(words_of_one_line),	 cmocka_unit_test(no_certainty),
+		cmocka_unit_test(words_of_many_lines),	 cmocka_unit_test(a_long_title_is_cut),
 	};
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
 }
