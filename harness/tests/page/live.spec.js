@@ -88,7 +88,7 @@ test('the daemon is killed, and the page goes on with the next one', async ({pag
 	await expect(card).toHaveCount(0);
 });
 
-test('nobody looks: nothing is asked', async ({page}) => {
+test('nobody looks: nothing is asked @long', async ({page}) => {
 	await page.goto(lab.url);
 	await expect(page.locator('#state')).toContainText('live');
 	await expect(page.locator('main section').first()).toBeVisible();
@@ -192,7 +192,7 @@ test('what is not there is said', async ({page}) => {
 	await expect(page.locator('main').getByRole('alert')).toContainText(/there (is no such run|are no results)/);
 });
 
-test('more readers of events than the daemon takes', async ({page}) => {
+test('more readers of events than the daemon takes @long', async ({page}) => {
 	page.expected = [/status of 503/];
 	const done = new AbortController();
 	const readers = await Promise.all(Array.from({length: 101}, () => fetch(`${lab.url}/api/v1/events`, {signal: done.signal})));

@@ -33,7 +33,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => lab.end());
 
-test('a thousand campaigns, a page at a time', async ({page}) => {
+test('a thousand campaigns, a page at a time @long', async ({page}) => {
 	await page.goto(lab.url);
 	const over = page.getByRole('region', {name: 'Over'}).getByRole('list').locator('> li');
 	await expect(over.first()).toContainText('many-1009');
@@ -54,7 +54,7 @@ test('a thousand campaigns, a page at a time', async ({page}) => {
 });
 
 for (const [scheme, width] of [['light', 1280], ['dark', 1280], ['light', 360]]) {
-	test(`for everybody: ${scheme}, ${width} wide`, async ({page}) => {
+	test(`for everybody: ${scheme}, ${width} wide${scheme === 'dark' ? ' @long' : ''}`, async ({page}) => {
 		await page.emulateMedia({colorScheme: scheme});
 		await page.setViewportSize({width, height: 800});
 		await page.addInitScript((t) => location.protocol === 'http:' && sessionStorage.setItem('kexsect-token', t), lab.tokens.admin);

@@ -7,6 +7,7 @@ const browser = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/google-c
 export default defineConfig({
 	testMatch: '*.spec.js',
 	outputDir: './out', // of the copy that is run
+	grepInvert: process.env.PAGE_QUICK ? /@long/ : undefined, // scripts/test quick
 	reporter: 'line',
 	workers: 2,
 	fullyParallel: false,
