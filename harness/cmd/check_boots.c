@@ -126,8 +126,7 @@ static json_t *forecast(const Campaign *c, const Ends *e, const CommonOptions *c
 }
 
 json_t *check_boots(const Campaign *c, const CheckOptions *options, const CommonOptions *common,
-		    const CheckBoots *asked, CheckResult *result, bool *ret_lab,
-		    unsigned *ret_machine)
+		    const CheckBoots *asked, CheckResult *result, CheckLab *ret)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(Ends) ends = {.cache = options->cache,
@@ -141,8 +140,7 @@ json_t *check_boots(const Campaign *c, const CheckOptions *options, const Common
 			     .user = (gpointer)options};
 	double night_s = NAN;
 	bool ok = ends_run(&ends, c, &error);
-	*ret_lab = !ok;
-	*ret_machine = ends.machine;
+	*ret = (CheckLab){!ok, ends.machine, ends.lost};
 	add_side(&ends.base, options, result);
 	add_side(&ends.full, options, result);
 	if (!ok)

@@ -11,11 +11,14 @@ typedef struct {
 	const char *evidence; /* folder that keeps that of the boots; NULL: none does */
 } CheckBoots;
 
+typedef struct {
+	bool failed;	  /* the lab did, so the campaign is not to blame */
+	unsigned machine; /* so many failures in a row were the machine's */
+	bool lost;	  /* the recovery ladder was climbed in vain */
+} CheckLab;
+
 /* Adds its lines (group "boot") to the result and returns the object for --json: ends_json(), and
  * "forecast": [{"q", "draws", "seconds": {"p5", "p50", "p95"}, "boots": {…}, "builds",
- * "over_budget"}], "minutes": the median with q as estimated; null where there is no estimate.
- * *ret_lab: the lab failed, so the campaign is not to blame; *ret_machine: so many failures in a
- * row were the machine's. */
+ * "over_budget"}], "minutes": the median with q as estimated; null where there is no estimate. */
 json_t *check_boots(const Campaign *c, const CheckOptions *options, const CommonOptions *common,
-		    const CheckBoots *asked, CheckResult *result, bool *ret_lab,
-		    unsigned *ret_machine);
+		    const CheckBoots *asked, CheckResult *result, CheckLab *ret);

@@ -82,7 +82,7 @@ static const char *verdict_of(const CheckResult *r, bool lab)
 	return wrong ? "wrong" : lab ? "lab" : "ready";
 }
 
-static void print_json(const CheckResult *r, bool lab, unsigned machine, json_t *boots)
+static void print_json(const CheckResult *r, const CheckLab *lab, json_t *boots)
 {
 	json_t *lines = json_array();
 	for (guint i = 0; i < r->lines->len; i++) {
@@ -91,9 +91,12 @@ static void print_json(const CheckResult *r, bool lab, unsigned machine, json_t 
 						       "state", state_words[l->state], "what",
 						       l->what, "detail", kx_json_text(l->detail)));
 	}
-	g_autoptr(json_t) all = json_pack("{s:b s:s s:i s:o s:O? s:o?}", "ok", r->bad == 0,
-					  "verdict", verdict_of(r, lab), "machine", (int)machine,
-					  "checks", lines, "matrix", r->matrix, "boot", boots);
+	g_autoptr(json_t) all =
+		json_pack("{s:b s:s s:i s:o s:O? s:o?}", "ok", r->bad == 0, "verdict",
+			  verdict_of(r, lab->failed), "machine", (int)lab->machine, "checks", lines,
+			  "matrix", r->matrix, "boot", boots);
+	if (lab->lost)
+		json_object_set_new(all, "target", json_string("failed"));
 	kx_json_line(all);
 }
 
@@ -147,18 +150,17 @@ static int run(int argc, char **argv)
 			      .target = o.target,
 			      .report = common.json ? NULL : print_line};
 	g_auto(CheckResult) result = {0};
-	bool lab = false;
-	unsigned machine = 0;
+	CheckLab lab = {0};
 	g_autofree char *evidence = o.evidence ? g_canonicalize_filename(o.evidence, NULL) : NULL;
 	CheckBoots asked = {(unsigned)o.boots, evidence};
 	json_t *boots = NULL;
 	bool ok = check_campaign(c, &check, &result);
 	if (ok && o.boots && !c->versions_count) {
-		boots = check_boots(c, &check, &common, &asked, &result, &lab, &machine);
+		boots = check_boots(c, &check, &common, &asked, &result, &lab);
 		ok = result.bad == 0;
 	}
 	if (common.json)
-		print_json(&result, lab, machine, boots);
+		print_json(&result, &lab, boots);
 	else
 		json_decref(boots);
 	if (!common.json)

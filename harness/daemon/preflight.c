@@ -142,7 +142,8 @@ PreflightEnd preflight_take(Submission *s, const json_t *said, gint64 began_us, 
 	if (!*ret_text)
 		*ret_text = g_strdup("it did not say what is wrong");
 	if (!ready && !wrong)
-		return PREFLIGHT_LAB;
+		return g_strcmp0(kx_json_str(said, "target"), "failed") == 0 ? PREFLIGHT_LOST
+									     : PREFLIGHT_LAB;
 	gint64 now = g_get_real_time();
 	/* Boots do not come out so by chance; a tool that does not answer may have been killed. */
 	bool doubted = wrong && !booted && !is_doubted(s);

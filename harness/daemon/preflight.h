@@ -23,6 +23,7 @@ typedef enum {
 	PREFLIGHT_READY,
 	PREFLIGHT_WRONG,   /* the campaign is to blame */
 	PREFLIGHT_DOUBTED, /* so it seems; a process that was killed looks like that: again */
+	PREFLIGHT_LOST,	   /* the target cannot be brought back */
 	PREFLIGHT_LAB,	   /* a machine or a disk is */
 	PREFLIGHT_NOTHING, /* it did not say */
 } PreflightEnd;

@@ -227,7 +227,9 @@ static void settle_preflight(Sitting *t, int status)
 	} else if (end == PREFLIGHT_DOUBTED) {
 		g_autofree char *why = g_strdup_printf("preflight: %s", text);
 		sitting_failed(d, s, why); /* the second one is the last */
-	} else if (end == PREFLIGHT_LAB) {
+	} else if (end == PREFLIGHT_LAB || end == PREFLIGHT_LOST) {
+		if (end == PREFLIGHT_LOST)
+			health_failed(d, s->target, s->id, text);
 		settle_lab(t, text, machine);
 	} else if (!settle_stopped(t, false)) {
 		g_autofree char *why =

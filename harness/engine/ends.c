@@ -118,6 +118,7 @@ static bool run_job(Run *r, const char *kind, const json_t *request, bool *ret_o
 		return true;
 	const char *reason = r->result ? kx_json_str(r->result, "reason") : "the job crashed";
 	r->machine |= g_strcmp0(kx_json_str(r->result, "cause"), "machine") == 0;
+	r->e->lost |= g_strcmp0(kx_json_str(r->result, "target"), "failed") == 0;
 	g_set_error(error, KX_ERROR, kx_cancelled() ? KX_ERROR_CANCELLED : KX_ERROR_FAILED,
 		    "%s: %s", kind, kx_cancelled() ? "stopped on request" : reason);
 	return false;
@@ -128,7 +129,7 @@ static bool try_again(Run *r, unsigned *tries, GError **why)
 {
 	double wait_s = r->e->retry_s > 0 ? r->e->retry_s : 2;
 	r->e->machine = r->machine ? r->e->machine + 1 : 0;
-	if (++*tries >= TRIES || kx_cancelled())
+	if (++*tries >= TRIES || r->e->lost || kx_cancelled())
 		return false;
 	say(r->e, "trying again: ", (*why)->message);
 	g_clear_error(why);

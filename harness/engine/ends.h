@@ -57,6 +57,7 @@ typedef struct {
 	double q, q_low, q_high; /* mean and 95 % interval; NaN: no boot is evidence */
 	double boot_s;		 /* mean; NaN: none */
 	double build_s;		 /* longest that was not cached; NaN: all were */
+	bool lost;		 /* its recovery ladder was climbed in vain */
 	unsigned machine;	 /* failures in a row that led to *error and were the machine's */
 } Ends;
 

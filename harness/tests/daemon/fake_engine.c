@@ -244,8 +244,8 @@ static int health(const Play *p)
 }
 
 /* `check FILE --boot --target T …`: exit status. What comes out: check=1: the campaign is wrong, by
- * boots; 2: it is killed once; 3: it seems wrong once, 4: always, without a boot; a sick target:
- * the lab's failure. RESULTS/checks has a line for each that was begun. */
+ * boots; 2: it is killed once; 3: it seems wrong once, 4: always, without a boot; 5: a sick target
+ * is lost; a sick target: the lab's failure. RESULTS/checks has a line for each that was begun. */
 static int check(const Play *p)
 {
 	g_autofree char *path = g_build_filename(p->results, "checks", NULL);
@@ -266,18 +266,19 @@ static int check(const Play *p)
 	if (stopped)
 		return 1;
 	bool sick = is_sick(p), wrong = how == 1 || once || how == 4, bad = wrong || sick;
-	say(json_pack(
-		"{s:b, s:s, s:i, s:[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}], s:n, s:{s:[], "
-		"s:{s:f, s:f, s:f}, s:f, s:f}}",
-		"ok", !bad, "verdict",
-		wrong  ? "wrong"
-		: sick ? "lab"
-		       : "ready",
-		"machine", (int)sick, "checks", "group", "tools", "state", "ok", "what", "gcc",
-		"detail", "12", "group", once || how == 4 ? "patches" : "boot", "state",
-		bad ? "bad" : "ok", "what", sick ? "lab" : "the base", "detail",
-		sick ? "no launcher" : "0 of 30 boots fault", "matrix", "boot", "sides", "q",
-		"mean", 0.8, "low", 0.4, "high", 0.99, "boot_s", 4.5, "minutes", 15.2));
+	say(json_pack("{s:b, s:s, s:s, s:i, s:[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}], s:n, "
+		      "s:{s:[], "
+		      "s:{s:f, s:f, s:f}, s:f, s:f}}",
+		      "ok", !bad, "verdict",
+		      wrong  ? "wrong"
+		      : sick ? "lab"
+			     : "ready",
+		      "target", sick && how == 5 ? "failed" : "", "machine", (int)sick, "checks",
+		      "group", "tools", "state", "ok", "what", "gcc", "detail", "12", "group",
+		      once || how == 4 ? "patches" : "boot", "state", bad ? "bad" : "ok", "what",
+		      sick ? "lab" : "the base", "detail",
+		      sick ? "no launcher" : "0 of 30 boots fault", "matrix", "boot", "sides", "q",
+		      "mean", 0.8, "low", 0.4, "high", 0.99, "boot_s", 4.5, "minutes", 15.2));
 	return bad;
 }
 

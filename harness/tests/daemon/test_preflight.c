@@ -215,6 +215,23 @@ static void a_sick_target_is_not_its_doing(void **state)
 	lab_expect_runs(l, "a-1:2");
 }
 
+static void a_lost_target_is_quarantined_at_once(void **state)
+{
+	Lab *l = *state;
+	g_autofree char *cache = g_build_filename(l->dir, "state", "cache", NULL);
+	g_autofree char *sick = g_build_filename(cache, "sick-t1", NULL);
+	assert_true(kx_mkdir(cache, NULL) && kx_write_scratch(sick, "", -1, 0644, NULL));
+	start(l);
+	lab_campaign(l, "a", "t1, t2", "trials=2 ms=1 check=5");
+	gint64 a = lab_submit(l, "a", NULL);
+	lab_wait(l, a, "done"); /* elsewhere, for it has no trial yet */
+	g_autoptr(json_t) s = lab_status(l, a);
+	assert_string_equal(kx_json_str(s, "target"), "t2");
+	assert_int_equal(begun(l, "a"), 2);
+	assert_int_equal(journal_lines(l, 0, "quarantine"), 1);
+	assert_int_equal(journal_lines(l, a, "retry"), 0);
+}
+
 static void it_can_be_stopped(void **state)
 {
 	Lab *l = *state;
@@ -244,6 +261,7 @@ int main(void)
 		TEST(a_campaign_that_cannot_work_ends),
 		TEST(a_killed_one_is_done_again),
 		TEST(a_sick_target_is_not_its_doing),
+		TEST(a_lost_target_is_quarantined_at_once),
 		TEST(it_can_be_stopped),
 	};
 	return cmocka_run_group_tests_name("daemon preflight", tests, NULL, NULL);
