@@ -28,9 +28,9 @@ struct Daemon {
 	gpointer front; /* of o.front; NULL: none */
 	guint plan_source, tick_source, clock_source, left_source, watchdog_source;
 	bool stopping;
-	bool plan_soon;	   /* a start was refused for what may pass in a moment */
-	char *disk_why;	   /* too little space: nothing runs */
-	char *trouble;	   /* the queue cannot be written: nothing starts */
+	bool plan_soon; /* a start was refused for what may pass in a moment */
+	char *disk_why; /* too little space, or results or cache cannot be written: nothing runs */
+	char *trouble;	/* the queue cannot be written: nothing starts */
 	gint64 thinned_us; /* monotonic: when old evidence was last looked for; 0: not yet */
 	KxChild *thinner;
 };
@@ -61,6 +61,11 @@ bool daemon_save(Daemon *d, Submission *s, const char *kind, const char *text);
 /* The same with a line about the daemon or a target. */
 void daemon_note(Daemon *d, const char *kind, const char *text);
 void daemon_save_again(Daemon *d);
+
+/* ---- disks.c ---- */
+
+/* Sets disk_why. `thoroughly`: also by writing. */
+void daemon_watch_disks(Daemon *d, bool thoroughly);
 
 /* ---- sitting.c: the engine of one submission ---- */
 

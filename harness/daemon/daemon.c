@@ -221,35 +221,12 @@ void daemon_replan(Daemon *d)
 		d->plan_source = g_idle_add(on_plan, d);
 }
 
-/* ---- disks ---- */
-
-/* Space returns for good, not for a moment: a tenth more than what is too little. */
-static void watch_disks(Daemon *d)
-{
-	const char *places[] = {d->o.state, d->config->results, d->config->cache};
-	double wanted = d->config->limits.disk_free_gib * (1 << 30);
-	g_autofree char *why = NULL;
-	for (guint i = 0; i < G_N_ELEMENTS(places) && !why; i++) {
-		double have = (double)kx_free_space(places[i]);
-		if (have < wanted * (d->disk_why ? 1.1 : 1))
-			why = g_strdup_printf("the disk is full: %s has %.1f GiB left, %.1f are "
-					      "wanted",
-					      places[i], have / (1 << 30), wanted / (1 << 30));
-	}
-	if (!why == !d->disk_why)
-		return;
-	const char *text = why ? why : "there is space again";
-	daemon_note(d, why ? "disk" : "disk-back", text);
-	g_warning("%s", text);
-	g_free(d->disk_why);
-	d->disk_why = g_steal_pointer(&why);
-	daemon_replan(d);
-}
+/* ---- timers ---- */
 
 static gboolean on_tick(gpointer data)
 {
 	Daemon *d = data;
-	watch_disks(d);
+	daemon_watch_disks(d, false);
 	daemon_save_again(d);
 	retention_tick(d);
 	stall_tick(d);
@@ -303,7 +280,7 @@ static gboolean on_reload(gpointer data)
 		g_message("the configuration was read again");
 		if (d->front)
 			d->o.front->reload(d->front);
-		watch_disks(d);
+		daemon_watch_disks(d, false);
 		notify_configure(d);
 		daemon_replan(d);
 	} else {
@@ -404,7 +381,7 @@ static void run(Daemon *d)
 	guint64 watchdog = systemd_watchdog_us();
 	if (watchdog)
 		d->watchdog_source = g_timeout_add((guint)MAX(watchdog / 3000, 1), on_watchdog, d);
-	watch_disks(d);
+	daemon_watch_disks(d, false);
 	daemon_replan(d);
 	systemd_notify("READY=1");
 	g_main_loop_run(d->loop);

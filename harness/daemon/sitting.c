@@ -268,6 +268,11 @@ static void on_end(int status, gpointer user)
 	/* Its job may live a little longer; nobody else gets the target before. */
 	if (lease_is_held(d->o.state, s->target, s->slot))
 		left_add(d, s->target, s->slot, NULL);
+	/* what the disk did is no failure of the campaign */
+	if (status && !t->stop_why) {
+		daemon_watch_disks(d, true);
+		t->stop_why = g_strdup(d->disk_why);
+	}
 	if (t->preflight)
 		settle_preflight(t, status);
 	else

@@ -44,6 +44,7 @@ static int teardown(void **state)
 	if (mounts_are_allowed)
 		umount2(disk, MNT_DETACH);
 	g_clear_pointer(&disk, g_free);
+	umount2(l->results, MNT_DETACH); /* when the test made it one */
 	return lab_teardown(state);
 }
 
@@ -265,6 +266,43 @@ static void a_file_system_that_becomes_read_only(void **state)
 	lab_expect_runs(l, "w-1:2 y-1:20");
 }
 
+/* The file system of the results gives up: nobody fails for it, and no trial is lost or recorded
+ * twice. */
+static void results_that_become_read_only(void **state)
+{
+	Lab *l = *state;
+	need_mounts();
+	g_free(l->results);
+	l->results = g_build_filename(l->dir, "results", NULL);
+	assert_true(kx_mkdir(l->results, NULL));
+	g_autofree char *make =
+		g_strdup_printf("truncate -s 24M %1$s/image && mkfs.ext4 -q -F %1$s/image", l->dir);
+	g_autofree char *attach = g_strdup_printf("mount -o loop %s/image %s", l->dir, l->results);
+	g_autofree char *detach = g_strdup_printf("umount %s", l->results);
+	if (!run(make) || !run(attach)) {
+		print_message("skipped: this needs loop devices and ext4\n");
+		skip();
+	}
+	lab_configure(l, "results: results\nlimits: {disk_free_gib: 0, retries: 0}\n");
+	lab_campaign(l, "y", "t1", "trials=80 ms=20");
+	lab_start(l);
+	gint64 y = lab_submit(l, "y", NULL);
+	lab_wait(l, y, "running");
+	for (int i = 0; i < 2; i++) {
+		g_usleep(150000);
+		assert_int_equal(mount("", l->results, "ext4", MS_REMOUNT, "abort"), 0);
+		lab_wait(l, y, "waiting");
+		g_autoptr(json_t) s = lab_status(l, y);
+		assert_non_null(strstr(kx_json_str(s, "waits_for"), "cannot be written"));
+		assert_int_equal(kx_json_int(s, "failures", 0), 0);
+		assert_true(run(detach) && run(attach));
+		lab_wait(l, y, i ? "done" : "running");
+	}
+	lab_expect_runs(l, "y-1:80");
+	assert_int_equal(lab_end(l, SIGTERM), 0);
+	assert_true(run(detach));
+}
+
 static void a_start_on_a_read_only_disk(void **state)
 {
 	Lab *l = *state;
@@ -293,7 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_full_disk_loses_nothing),      TEST(what_happens_meanwhile_is_kept),
 		TEST(results_that_cannot_be_written), TEST(a_file_system_that_becomes_read_only),
-		TEST(a_start_on_a_read_only_disk),
+		TEST(results_that_become_read_only),  TEST(a_start_on_a_read_only_disk),
 	};
 	return cmocka_run_group_tests_name("daemon disk", tests, own_namespace, NULL);
 }
