@@ -96,6 +96,30 @@ wait_for() { # ID STATE
   done
 }
 
+@test "a preflight is shown" {
+  printf 'limits: {disk_free_gib: 0}\npreflight: quick\n' >kexsectd.yaml
+  start_daemon
+  cat >engine <<'END'
+#!/bin/bash
+[ "$1" = check ] || exit 1
+echo '{"ok":false,"verdict":"wrong","machine":0,"checks":[{"group":"boot","state":"bad","what":"the base","detail":"0 of 30 boots fault\u001b[2J"}],"matrix":null}'
+exit 1
+END
+  run kexsect submit vtd-window
+  status_is 0
+  wait_for 1 failed
+  run kexsect list
+  said "preflight: the base: 0 of 30 boots fault"
+  run kexsect status 1
+  status_is 0
+  said "preflight    wrong: the base: 0 of 30 boots fault"
+  said "bad: the base"
+  [[ $output != *$'\e'* ]]
+  run kexsect submit vtd-two-causes --no-preflight --json
+  status_is 0
+  said '"verdict":"skipped"'
+}
+
 @test "mistakes are told" {
   run kexsect list --socket nowhere
   status_is 1
