@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "daemon/notice.h"
+#include "daemon/notice-internal.h"
 #include "daemon/queue-internal.h"
-
-#define AT_ONCE 500 /* lines of the journal in one transaction */
 
 void notice_free(Notice *n)
 {
@@ -28,7 +26,7 @@ static gpointer read_number(SqlRow *row)
 }
 
 /* The first row's number; `fallback`: there is none. */
-static bool number(Queue *q, gint64 fallback, gint64 *ret, GError **error, const char *statement,
+bool notice_number(Queue *q, gint64 fallback, gint64 *ret, GError **error, const char *statement,
 		   const char *receiver)
 {
 	g_autoptr(GPtrArray) rows = sql_rows(q->sql, read_number, g_free, error, statement,
@@ -80,39 +78,15 @@ bool queue_set_receivers(Queue *q, const ConfigNotify *all, unsigned n, GError *
 gint64 queue_last_summary(Queue *q, const char *receiver, GError **error)
 {
 	gint64 us;
-	return number(q, 0, &us, error, "SELECT summary_us FROM receiver WHERE name = ?", receiver)
+	return notice_number(q, 0, &us, error, "SELECT summary_us FROM receiver WHERE name = ?",
+			     receiver)
 		       ? us
 		       : -1;
 }
 
-/* ---- from the journal ---- */
+/* ---- made ---- */
 
-static void set_text(json_t *o, const char *key, const char *value)
-{
-	if (value && *value)
-		json_object_set_new(o, key, kx_json_text(value));
-}
-
-/* What a receiver is told of a line: all that makes it understood without asking the daemon. */
-static json_t *describe(const json_t *line, const Submission *s)
-{
-	json_t *o = json_deep_copy(line);
-	if (!s)
-		return o;
-	set_text(o, "name", s->name);
-	set_text(o, "title", s->title);
-	set_text(o, "question", s->question);
-	set_text(o, "owner", s->owner);
-	set_text(o, "target", s->target);
-	set_text(o, "run", s->run);
-	json_object_set_new(o, "state", json_string(submission_state_name(s->state)));
-	json_object_set(o, "progress", s->progress);
-	if (g_strcmp0(kx_json_str(line, "kind"), "verdict") == 0)
-		json_object_set(o, "verdict", s->verdict);
-	return o;
-}
-
-static gint64 add_row(Queue *q, const char *receiver, const char *type, const json_t *content,
+gint64 notice_add_row(Queue *q, const char *receiver, const char *type, const json_t *content,
 		      GError **error)
 {
 	g_autofree char *random = g_uuid_string_random();
@@ -125,114 +99,10 @@ static gint64 add_row(Queue *q, const char *receiver, const char *type, const js
 	return ok ? sql_last_id(q->sql) : 0;
 }
 
-/* The message that takes one more line, 0: none does. Only what was never tried changes. */
-static bool find_batch(Queue *q, const char *receiver, gint64 *ret, GError **error)
-{
-	return number(
-		q, 0, ret, error,
-		"WITH open AS (SELECT id, content FROM notice WHERE receiver = ? AND state = "
-		"'pending' AND attempts = 0 AND json_extract(content, '$.lines') IS NOT NULL) "
-		"SELECT CASE WHEN (SELECT count(*) FROM open) > 5 AND (SELECT "
-		"json_array_length(content, '$.lines') FROM open ORDER BY id DESC LIMIT 1) < "
-		"100 THEN (SELECT max(id) FROM open) ELSE 0 END",
-		receiver);
-}
-G_STATIC_ASSERT(NOTICE_LOOSE == 5 && NOTICE_FULL == 100); /* stand in the statement */
-
-static bool add_line(Queue *q, const char *receiver, const char *kind, const json_t *line,
-		     GError **error)
-{
-	gint64 batch = 0;
-	if (!find_batch(q, receiver, &batch, error))
-		return false;
-	if (batch)
-		return sql_exec(q->sql, error,
-				"UPDATE notice SET type = 'batch', content = "
-				"json_insert(content, '$.lines[#]', json(?)) WHERE id = ?",
-				"ji", line, batch);
-	g_autoptr(json_t) content = json_pack("{s:[O]}", "lines", line);
-	return add_row(q, receiver, kind, content, error) != 0;
-}
-
-/* A receiver is not told that it does not answer. */
-static bool is_about_itself(const char *receiver, const char *kind, const char *text)
-{
-	size_t len = strlen(receiver);
-	return g_str_equal(kind, "undelivered") && g_str_has_prefix(text, receiver) &&
-	       text[len] == ':';
-}
-
-static bool fill_one(Queue *q, const ConfigNotify *c, gint64 seen, const json_t *line,
-		     const Submission *s, GError **error)
-{
-	const char *kind = kx_json_str(line, "kind"), *text = kx_json_str(line, "text");
-	if (kx_json_int(line, "id", 0) <= seen || is_about_itself(c->name, kind, text) ||
-	    !config_notify_wants(c, kind, s ? s->name : NULL, s ? s->owner : NULL))
-		return true;
-	g_autoptr(json_t) told = describe(line, s);
-	return add_line(q, c->name, kind, told, error);
-}
-
-static bool wants_any(const ConfigNotify *all, unsigned n, const char *kind)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (config_notify_wants(&all[i], kind, NULL, NULL))
-			return true;
-	return false;
-}
-
-static bool fill_line(Queue *q, const ConfigNotify *all, unsigned n, const gint64 *seen,
-		      const json_t *line, GError **error)
-{
-	gint64 id = kx_json_int(line, "submission", 0);
-	if (!wants_any(all, n, kx_json_str(line, "kind")))
-		return true;
-	g_autoptr(Submission) s = id ? queue_find(q, id, error) : NULL;
-	if (id && !s)
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		if (!fill_one(q, &all[i], seen[i], line, s, error))
-			return false;
-	return true;
-}
-
-static bool fill(Queue *q, const ConfigNotify *all, unsigned n, bool *ret_more, GError **error)
-{
-	g_autofree gint64 *seen = g_new0(gint64, n);
-	gint64 first = G_MAXINT64, last = 0;
-	for (unsigned i = 0; i < n; i++) {
-		if (!number(q, G_MAXINT64, &seen[i], error,
-			    "SELECT journal FROM receiver WHERE name = ?", all[i].name))
-			return false;
-		first = MIN(first, seen[i]);
-	}
-	g_autoptr(json_t) lines = queue_journal(q, first, AT_ONCE, error);
-	if (!lines)
-		return false;
-	size_t i;
-	json_t *line;
-	json_array_foreach (lines, i, line) {
-		last = kx_json_int(line, "id", 0);
-		if (!fill_line(q, all, n, seen, line, error))
-			return false;
-	}
-	*ret_more = json_array_size(lines) == AT_ONCE;
-	return !last || sql_exec(q->sql, error,
-				 "UPDATE receiver SET journal = ?1 WHERE journal < ?1", "i", last);
-}
-
-bool queue_fill_notices(Queue *q, const ConfigNotify *all, unsigned n, bool *ret_more,
-			GError **error)
-{
-	*ret_more = false;
-	return !n || (sql_begin(q->sql, error) &&
-		      sql_end(q->sql, fill(q, all, n, ret_more, error), error));
-}
-
 static bool add_own(Queue *q, const char *receiver, const char *type, const json_t *content,
 		    gint64 moment_us, gint64 *ret_id, GError **error)
 {
-	*ret_id = add_row(q, receiver, type, content, error);
+	*ret_id = notice_add_row(q, receiver, type, content, error);
 	return *ret_id &&
 	       (!moment_us ||
 		sql_exec(q->sql, error, "UPDATE receiver SET summary_us = ? WHERE name = ?", "is",
@@ -295,10 +165,10 @@ Notice *queue_due_notice(Queue *q, const char *receiver, gint64 now_us, gint64 *
 	if (!n && !why)
 		n = first_notice(q, receiver, "pending", now_us, &why);
 	if (!n && !why)
-		number(q, G_MAXINT64, ret_next_us, &why,
-		       "SELECT next_us FROM notice WHERE receiver = ? AND state = 'pending' "
-		       "ORDER BY next_us LIMIT 1",
-		       receiver);
+		notice_number(q, G_MAXINT64, ret_next_us, &why,
+			      "SELECT next_us FROM notice WHERE receiver = ? AND state = 'pending' "
+			      "ORDER BY next_us LIMIT 1",
+			      receiver);
 	if (why)
 		g_propagate_error(error, g_steal_pointer(&why));
 	return n;
@@ -359,8 +229,8 @@ json_t *queue_count_notices(Queue *q, const char *receiver, GError **error)
 		 "SELECT count(*) FROM notice WHERE receiver = ? AND state = 'given-up'"}};
 	const char *const *s = statements[receiver != NULL];
 	gint64 pending, given_up;
-	if (!number(q, 0, &pending, error, s[0], receiver) ||
-	    !number(q, 0, &given_up, error, s[1], receiver))
+	if (!notice_number(q, 0, &pending, error, s[0], receiver) ||
+	    !notice_number(q, 0, &given_up, error, s[1], receiver))
 		return NULL;
 	return json_pack("{s:I, s:I}", "pending", (json_int_t)pending, "given_up",
 			 (json_int_t)given_up);
