@@ -38,7 +38,8 @@ static json_t *part(const json_t *event, const char *const *keys)
 void progress_take(json_t *progress, const json_t *event)
 {
 	static const char *const leader[] = {"name", "kind", "members", "probability", NULL};
-	static const char *const experiment[] = {"name", "purpose", "mode", "boots", "reason", NULL};
+	static const char *const experiment[] = {"name",  "purpose", "mode",
+						 "boots", "reason",  NULL};
 	const char *kind = kx_json_str(event, "event");
 	copy(progress, "elapsed_s", event, "elapsed");
 	if (g_strcmp0(kind, "trial") == 0) {
