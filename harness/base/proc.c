@@ -105,6 +105,70 @@ static char **merged_environment(const char *const *env, const int *fds)
 	return all;
 }
 
+/* In the child, all signals blocked: only async-signal-safe calls. */
+static void become(const KxProc *p, const char *program, char **env, const int std[3], pid_t parent)
+{
+	sigset_t none;
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL); /* some cannot be set */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	child_setup(GINT_TO_POINTER(parent));
+	for (int i = 0; i < 3; i++)
+		if (std[i] >= 0 && dup2(std[i], i) < 0)
+			_exit(127);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	for (const int *fd = p->fds; fd && *fd >= 0; fd++)
+		fcntl(*fd, F_SETFD, 0);
+	if (!p->cwd || chdir(p->cwd) == 0)
+		execve(program, (char *const *)p->argv, env);
+	_exit(127);
+}
+
+/* std: above 2, or -1: as it is here. */
+static pid_t spawn_at_once(const KxProc *p, const char *program, char **env, const int std[3])
+{
+	sigset_t all, before;
+	pid_t parent = getpid();
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid_t pid = fork();
+	if (pid == 0)
+		become(p, program, env, std, parent);
+	if (pid > 0)
+		setpgid(pid, pid); /* whoever comes first: its group can be signalled from now on */
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
+}
+
+/* The same with pipes, for kx_proc_spawn(). */
+static pid_t begin_at_once(const KxProc *p, char **env, int in, int log, int *ret_out_fd,
+			   GError **error)
+{
+	g_autofree char *program = g_find_program_in_path(p->argv[0]);
+	int out[2];
+	if (!program) {
+		g_set_error(error, KX_ERROR, KX_ERROR_MISSING,
+			    "%s: no such program in PATH (scripts/deps lists the packages)",
+			    p->argv[0]);
+		return -1;
+	}
+	if (pipe2(out, O_CLOEXEC) != 0) {
+		kx_set_errno(error, errno, "cannot start %s", p->argv[0]);
+		return -1;
+	}
+	pid_t pid = spawn_at_once(p, program, env, (const int[]){in, out[1], log});
+	int err = errno;
+	close(out[1]);
+	if (pid > 0) {
+		*ret_out_fd = out[0];
+		return pid;
+	}
+	close(out[0]);
+	kx_set_errno(error, err, "cannot start %s", p->argv[0]);
+	return -1;
+}
+
 pid_t kx_proc_spawn(const KxProc *p, int *ret_out_fd, int *ret_err_fd, GError **error)
 {
 	int in = open_input(p->input), log = -1;
@@ -121,6 +185,13 @@ pid_t kx_proc_spawn(const KxProc *p, int *ret_out_fd, int *ret_err_fd, GError **
 		}
 	}
 	g_auto(GStrv) env = merged_environment(p->env, p->fds);
+	if (p->at_once && ret_out_fd && !ret_err_fd) {
+		pid_t begun = begin_at_once(p, env, in, log, ret_out_fd, error);
+		close(in);
+		if (log >= 0)
+			close(log);
+		return begun;
+	}
 	bool pipe_out = ret_out_fd && (!p->log_path || !ret_err_fd);
 	bool pipe_err = ret_err_fd && !p->log_path;
 	GPid pid = -1;

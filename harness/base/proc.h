@@ -17,7 +17,10 @@ typedef struct {
 	unsigned timeout_s;	 /* 0: none; after it the group gets SIGTERM, 5 s later SIGKILL */
 	const int *fds;		 /* descriptors that it inherits under the same numbers, ended by
 				  * -1; it finds them by kx_proc_inherited(); NULL: none */
-	size_t max_output;	 /* bytes kept of each stream; 0: 16 MiB; the rest is dropped */
+	bool at_once;	   /* do not wait until it has begun, which takes long when the machine is
+			    * busy: what goes wrong then is its exit status 127. With kx_child_start
+			    * and an argv[0] without a relative path */
+	size_t max_output; /* bytes kept of each stream; 0: 16 MiB; the rest is dropped */
 } KxProc;
 
 typedef struct {

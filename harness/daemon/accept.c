@@ -229,7 +229,8 @@ static bool start(Acceptance *a, const char *text, size_t len, GError **error)
 	g_autofree char *path = folder_path(a);
 	a->child = kx_child_start(
 		&(KxProc){.argv = (const char *const[]){"/proc/self/exe", "--accept", path, NULL},
-			  .input = text},
+			  .input = text,
+			  .at_once = true},
 		on_line, on_end, a, error);
 	return a->child != NULL;
 }

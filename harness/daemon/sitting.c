@@ -371,7 +371,8 @@ KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *
 			  .env = (const char *const[]){copy, data, builds,
 						       *s->sources ? sources : NULL, NULL},
 			  .log_path = path,
-			  .fds = leases},
+			  .fds = leases,
+			  .at_once = true},
 		on_said, on_ended, user, error);
 }
 

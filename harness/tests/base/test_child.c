@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "base/proc.h"
 
 typedef struct {
@@ -35,10 +37,9 @@ static gboolean stop_it(gpointer child)
 	return G_SOURCE_REMOVE;
 }
 
-static void run(const char *script, bool stop, const char *lines, int status)
+static void follow(KxProc p, bool stop, const char *lines, int status)
 {
 	Seen s = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), -1};
-	KxProc p = {.argv = (const char *const[]){"sh", "-c", script, NULL}};
 	KxChild *c = kx_child_start(&p, on_line, on_exit_status, &s, NULL);
 	assert_non_null(c);
 	if (stop)
@@ -48,6 +49,14 @@ static void run(const char *script, bool stop, const char *lines, int status)
 	assert_int_equal(s.status, status);
 	g_main_loop_unref(s.loop);
 	g_string_free(s.lines, TRUE);
+}
+
+static void run(const char *script, bool stop, const char *lines, int status)
+{
+	KxProc p = {.argv = (const char *const[]){"sh", "-c", script, NULL}};
+	follow(p, stop, lines, status);
+	p.at_once = true;
+	follow(p, stop, lines, status);
 }
 
 static void lines_arrive_whole(void **state)
@@ -96,6 +105,44 @@ static void a_child_gets_the_descriptors_that_it_is_given(void **state)
 	close(other);
 }
 
+/* One that is not waited for: what it has, what it says when it cannot begin, and that it can be
+ * told to end before it has begun. */
+static void a_child_begins_on_its_own(void **state)
+{
+	int given = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int other = open("/dev/zero", O_RDONLY);
+	g_autofree char *script =
+		g_strdup_printf("cat; pwd; echo $A; test -e /proc/self/fd/%d && echo open; "
+				"test -e /proc/self/fd/%d || echo closed; trap | wc -l",
+				given, other);
+	KxProc p = {.argv = (const char *const[]){"sh", "-c", script, NULL},
+		    .env = (const char *const[]){"A=b", NULL},
+		    .cwd = "/proc",
+		    .input = "in\n",
+		    .fds = (const int[]){given, -1},
+		    .at_once = true};
+	follow(p, false, "<in></proc><b><open><closed><0>", 0);
+	close(given);
+	close(other);
+	p.fds = NULL;
+	p.cwd = "/nowhere";
+	follow(p, false, "", 127);
+	g_autoptr(GError) error = NULL;
+	p.argv = (const char *const[]){"kexsect-no-such-program", NULL};
+	assert_null(kx_child_start(&p, on_line, on_exit_status, NULL, &error));
+	assert_true(g_error_matches(error, KX_ERROR, KX_ERROR_MISSING));
+	for (int i = 0; i < 50; i++) {
+		Seen s = {g_main_loop_new(NULL, FALSE), g_string_new(NULL), -1};
+		KxProc q = {.argv = (const char *const[]){"sleep", "60", NULL}, .at_once = true};
+		KxChild *c = kx_child_start(&q, on_line, on_exit_status, &s, NULL);
+		kx_child_stop(c, 30);
+		g_main_loop_run(s.loop);
+		assert_int_equal(s.status, 128 + SIGTERM);
+		g_main_loop_unref(s.loop);
+		g_string_free(s.lines, TRUE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +150,7 @@ int main(void)
 		cmocka_unit_test(a_stranger_that_holds_the_pipe_does_not_block),
 		cmocka_unit_test(stopping_a_deaf_child_kills_it),
 		cmocka_unit_test(a_child_gets_the_descriptors_that_it_is_given),
+		cmocka_unit_test(a_child_begins_on_its_own),
 	};
 	return cmocka_run_group_tests_name("base child", tests, NULL, NULL);
 }
