@@ -1,47 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/notify.h"
 
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "daemon/daemon-internal.h"
+#include "daemon/notify-internal.h"
 
 #define POLL_MS 1000
-#define DAY_S G_GINT64_CONSTANT(86400)
 #define GIVE_UP_S (3 * DAY_S)
 #define FORGET_S (30 * DAY_S)
-#define REFUSALS 5	  /* attempts at a receiver that says no */
-#define GRACE_S 60	  /* longer than the deadline of a job */
-#define SUMMARY_WAIT_S 60 /* after one that failed */
+#define REFUSALS 5 /* attempts at a receiver that says no */
+#define GRACE_S 60 /* longer than the deadline of a job */
 #define BURST 5
 #define HTTP_GONE 410
-
-typedef struct {
-	Daemon *d;
-	char *name;
-	Notice *notice;	 /* that is being sent, or whose end could not be written yet; NULL: none */
-	json_t *receipt; /* of it */
-	KxChild *child;	 /* NULL: it has ended */
-	bool ended;	 /* it has, and that is not written */
-	gint64 look_us;	 /* nothing is due before */
-	double tokens;	 /* messages that may be sent now */
-	gint64 tokens_us;
-} Receiver;
-
-struct Notify {
-	GHashTable *receivers; /* name → Receiver; also those that are no more and still send */
-	guint source;
-	guint64 seen;	  /* queue_notes() when the journal was last read */
-	gint64 pruned_us; /* monotonic */
-	KxChild *summary; /* that is being written */
-	char *summary_for;
-	gint64 summary_moment, summary_wait_us;
-	GString *summary_text;
-	bool stopping;
-};
 
 static void receiver_free(gpointer p)
 {
@@ -71,8 +44,7 @@ static char *folder_of(const Daemon *d, const char *uuid, const char *leaf)
 	return g_build_filename(d->o.state, "notices", uuid, leaf, NULL);
 }
 
-/* What knows `job notify` and `summary`: the engine of a test does not. */
-static char *kexsect_program(void)
+char *notify_program(void)
 {
 	g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
 	g_autofree char *folder = g_path_get_dirname(exe ? exe : "/usr/bin/kexsectd");
@@ -182,7 +154,7 @@ static bool write_request(Daemon *d, const ConfigNotify *c, const Notice *n, GEr
 
 static bool spawn(Receiver *r, int lock, GError **error)
 {
-	g_autofree char *program = kexsect_program();
+	g_autofree char *program = notify_program();
 	g_autofree char *path = folder_of(r->d, r->notice->uuid, "request.json");
 	const int fds[] = {lock, -1};
 	r->child = kx_child_start(
@@ -270,91 +242,6 @@ static void look(Receiver *r)
 		notice_free(n);
 }
 
-/* ---- the summary of the night ---- */
-
-static char *iso_time(gint64 us)
-{
-	g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(us / G_USEC_PER_SEC);
-	return t ? g_date_time_format(t, "%FT%TZ") : g_strdup("24h");
-}
-
-static void on_summary_line(const char *line, gpointer user)
-{
-	Daemon *d = user;
-	g_string_append_printf(d->notify->summary_text, "%s\n", line);
-}
-
-static void on_summary_end(int status, gpointer user)
-{
-	Daemon *d = user;
-	Notify *y = d->notify;
-	g_autoptr(GError) error = NULL;
-	y->summary = NULL;
-	y->summary_wait_us = g_get_monotonic_time() + (gint64)SUMMARY_WAIT_S * G_USEC_PER_SEC;
-	if (y->stopping)
-		daemon_replan(d);
-	if (status != 0) {
-		g_warning("the summary for %s could not be made; it is tried again",
-			  y->summary_for);
-		return;
-	}
-	/* its first line says of what, and from when to when */
-	g_autofree char *first =
-		g_strndup(y->summary_text->str, strcspn(y->summary_text->str, "\n"));
-	g_autofree char *title = g_strdup_printf("summary of %s", first);
-	g_autoptr(json_t) content = json_pack("{s:o, s:o}", "title", kx_json_text(title), "text",
-					      kx_json_text(y->summary_text->str));
-	if (!queue_add_notice(d->queue, y->summary_for, "summary", content, y->summary_moment,
-			      &error))
-		daemon_in_trouble(d, error);
-	else
-		y->summary_wait_us = 0;
-	Receiver *r = g_hash_table_lookup(y->receivers, y->summary_for);
-	if (r)
-		r->look_us = 0;
-}
-
-static void start_summary(Daemon *d, const ConfigNotify *c, gint64 last_us, gint64 moment_us)
-{
-	Notify *y = d->notify;
-	g_autoptr(GError) error = NULL;
-	g_autofree char *program = kexsect_program();
-	/* a first one is about a day, too */
-	g_autofree char *since = iso_time(MIN(last_us, moment_us - DAY_S * G_USEC_PER_SEC));
-	g_autofree char *path = d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
-					    : g_build_filename(d->o.state, "socket", NULL);
-	g_autofree char *socket = g_strconcat("KEXSECT_SOCKET=", path, NULL);
-	g_free(y->summary_for);
-	y->summary_for = g_strdup(c->name);
-	y->summary_moment = moment_us;
-	g_string_truncate(y->summary_text, 0);
-	y->summary = kx_child_start(
-		&(KxProc){.argv = (const char *const[]){program, "summary", "--since", since, NULL},
-			  .env = (const char *const[]){socket, NULL}},
-		on_summary_line, on_summary_end, d, &error);
-	if (!y->summary)
-		on_summary_end(1, d);
-}
-
-static void summarise(Daemon *d)
-{
-	Notify *y = d->notify;
-	if (y->summary || y->stopping || g_get_monotonic_time() < y->summary_wait_us)
-		return;
-	for (unsigned i = 0; i < d->config->notify_count; i++) {
-		const ConfigNotify *c = &d->config->notify[i];
-		if (!c->at)
-			continue;
-		g_autoptr(GError) error = NULL;
-		gint64 last = queue_last_summary(d->queue, c->name, &error);
-		gint64 moment = notify_moment(c->at_minutes, g_get_real_time(), d->zone);
-		if (last > 0 && moment > last) {
-			start_summary(d, c, last, moment);
-			return;
-		}
-	}
-}
-
 /* ---- the loop ---- */
 
 static void fill(Daemon *d)
@@ -395,7 +282,7 @@ static gboolean on_poll(gpointer data)
 	gpointer value;
 	if (!d->notify->stopping) {
 		fill(d);
-		summarise(d);
+		notify_summarise(d);
 		prune(d);
 	}
 	g_hash_table_iter_init(&at, d->notify->receivers);
