@@ -54,7 +54,8 @@ DAMAGES = [
     ("belongs to no row", lambda lab: os.mkdir(trial(lab, 2)[:-6] + ".000002.part")),
     ("step of the belief", lambda lab: sql(f"{lab}/{STORE}", "DELETE FROM posterior WHERE trial = 2")),
     ("in no trial, and nothing disturbed it",
-     lambda lab: add_line(ledger(lab), us=1, pid=1, event="boot", boot=9999, version="x", cmdline="")),
+     lambda lab: add_line(ledger(lab), us=1, pid=1, event="taken", request=f"{lab}/disk/results/campaigns/x/1.json")
+     or add_line(ledger(lab), us=1, pid=1, event="boot", boot=9999, version="x", cmdline="")),
     ("of which the machine knows nothing", lambda lab: os.truncate(ledger(lab), 0)),
     ("two jobs", lambda lab: add_line(ledger(lab).replace("ledger", "violations"), us=1, pid=1, violation="two jobs")),
     ("goes on after its verdict",
