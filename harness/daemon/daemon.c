@@ -102,6 +102,7 @@ static void start(Daemon *d, Submission *s, const PlanItem *i)
 {
 	g_autoptr(GError) error = NULL;
 	g_clear_pointer(&s->wait_reason, g_free);
+	s->held = false;
 	if (sitting_start(d, s, i->target, i->target_slot, &error)) {
 		note_served(d, s);
 		return;
