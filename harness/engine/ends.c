@@ -10,8 +10,10 @@
 #include "engine/engine-internal.h"
 
 #define GRID 4000
-#define TRIES 3	 /* of a job that the lab lets fail */
-#define STRAYS 2 /* one fault of a good kernel may be a stray one; so many are not */
+#define TRIES 3	     /* of a job that the lab lets fail */
+#define STRAYS 2     /* one fault of a good kernel may be a stray one; so many are not */
+#define MISSED 0.05  /* the probability behind "would be missed" */
+#define LONG_S 900.0 /* for a first fault no more boots are made after so long */
 
 typedef struct {
 	Ends *e;
@@ -214,6 +216,13 @@ static bool boot(Run *r, uint64_t mask, const json_t *kernel, const char *launch
 
 /* ---- one end ---- */
 
+/* How many boots it gets: a machine on which each takes minutes does not spend its night here. */
+static unsigned affordable(const Run *r, unsigned least, unsigned most)
+{
+	double each = r->timed ? r->total_s / r->timed : 0;
+	return each * most > LONG_S ? MAX(least, (unsigned)(LONG_S / each)) : most;
+}
+
 static bool may_go_on(const EndsSide *s, unsigned least, unsigned most)
 {
 	unsigned boots = s->faults + s->cleans + s->others;
@@ -228,10 +237,10 @@ static bool boot_side(Run *r, uint64_t mask, const json_t *kernel, const char *l
 		      GError **error)
 {
 	unsigned least = r->e->least ? r->e->least : ENDS_LEAST;
-	unsigned most = MAX(r->e->most ? r->e->most : ENDS_MOST, least);
+	unsigned limit = MAX(r->e->most ? r->e->most : ENDS_MOST, least), most = limit;
 	EndsSide *s = r->side;
 	GError *why = NULL;
-	for (unsigned tries = 0; may_go_on(s, least, most);) {
+	for (unsigned tries = 0; most = affordable(r, least, limit), may_go_on(s, least, most);) {
 		unsigned done = s->faults + s->cleans + s->others;
 		/* the machine stays up within a job, so the rest is one job up to its first fault
 		 */
@@ -285,34 +294,36 @@ static EndsState state_of(const EndsSide *s)
 		return s->whole && s->trouble && g_str_has_prefix(s->trouble, "it does not build")
 			       ? ENDS_WRONG
 			       : ENDS_UNSURE;
-	if (s->wants_fault && s->faults)
-		return ENDS_OK;
+	/* A rare fault may need more boots than these; only the search makes so many. */
 	if (s->wants_fault)
-		return s->whole && pow(1 - ENDS_DETECT_Q, s->cleans) < ENDS_MISSED ? ENDS_WRONG
-										   : ENDS_UNSURE;
+		return s->faults ? ENDS_OK : ENDS_UNSURE;
 	if (!s->faults)
 		return ENDS_OK;
 	return s->whole && s->faults >= STRAYS ? ENDS_WRONG : ENDS_UNSURE;
 }
 
 /* What it means, in words. */
-static const char *meaning(const EndsSide *s)
+static char *meaning(const EndsSide *s)
 {
 	if (s->faults + s->cleans == 0)
-		return "whether it faults is not known";
+		return g_strdup("whether it faults is not known");
 	if (s->state == ENDS_OK)
-		return s->wants_fault ? "as the campaign says" : "no fault, as the campaign says";
+		return g_strdup(s->wants_fault ? "as the campaign says"
+					       : "no fault, as the campaign says");
 	if (s->wants_fault)
-		return s->state == ENDS_WRONG
-			       ? "the campaign says that it faults: there is nothing to look for"
-			       : "the campaign says that it faults; so few boots do not tell";
+		return g_strdup_printf(
+			"the campaign says that it faults; a fault in fewer than %.2g %% "
+			"of the boots would be missed so in 5 %% of the cases or more",
+			100 * (1 - pow(MISSED, 1.0 / s->cleans)));
 	if (!s->whole)
-		return "it should not fault, but not all candidates go together, so others may do "
-		       "better";
-	return s->state == ENDS_WRONG ? "the campaign says that it does not fault: no combination "
-					"can make the difference"
-				      : "the campaign says that it does not; one fault may be a "
-					"stray one";
+		return g_strdup(
+			"one should think that it does not fault; a candidate may make it worse, "
+			"so that others do better");
+	return g_strdup(
+		s->state == ENDS_WRONG
+			? "the campaign says that it does not fault: the difference is not "
+			  "made by what is suspected"
+			: "the campaign says that it does not; one fault may be a stray one");
 }
 
 static void judge(EndsSide *s)
@@ -323,7 +334,8 @@ static void judge(EndsSide *s)
 	s->state = state_of(s);
 	g_autofree char *seen =
 		boots ? g_strdup_printf("%u of %u boots fault; ", s->faults, boots) : g_strdup("");
-	s->text = g_strdup_printf("%s%s%s%s", seen, meaning(s), s->trouble ? "; " : "",
+	g_autofree char *means = meaning(s);
+	s->text = g_strdup_printf("%s%s%s%s", seen, means, s->trouble ? "; " : "",
 				  s->trouble ? s->trouble : "");
 }
 
@@ -369,11 +381,13 @@ static bool try_both(Run *r, GError **error)
 	const Campaign *c = r->c;
 	Ends *e = r->e;
 	bool cures = c->effect == EFFECT_CURES;
-	uint64_t full = ends_full(c, e->matrix, &e->full.whole);
+	bool whole;
+	uint64_t full = ends_full(c, e->matrix, &whole);
 	e->base.name = g_strdup(c->history ? "the start of the range" : "the base");
 	e->base.wants_fault = cures;
 	e->base.whole = true;
-	e->full.name = full_name(c, full, e->full.whole);
+	e->full.name = full_name(c, full, whole);
+	e->full.whole = campaign_is_numbered(c);
 	e->full.wants_fault = !cures;
 	/* In an order campaign the other order is only known from the compiled kernel. */
 	bool both = campaign_searches(c) && !c->order && full;

@@ -4,10 +4,10 @@
  * that is suspected, before the search starts: one of them must fault and the other one must not.
  *
  * The end that must fault is booted `least` times, then on to its first fault, at most `most`
- * times. That rule biases faults/boots (who stops at a fault sees too many of them), so the
- * estimate of q is the posterior under a uniform prior, Beta(1 + faults, 1 + cleans): its
- * likelihood q^faults (1 - q)^cleans is the same for any rule that looks at the past boots only.
- * All boots count, those before the stop as well.
+ * times, and not for much longer than a quarter of an hour. That rule biases faults/boots (who
+ * stops at a fault sees too many of them), so the estimate of q is the posterior under a uniform
+ * prior, Beta(1 + faults, 1 + cleans): its likelihood q^faults (1 - q)^cleans is the same for any
+ * rule that looks at the past boots only. All boots count, those before the stop as well.
  */
 #pragma once
 
@@ -19,9 +19,7 @@
 #include "campaign/campaign.h"
 
 #define ENDS_LEAST 3
-#define ENDS_MOST 30	  /* a fault in 1 of 10 boots is missed in 4 % of the cases */
-#define ENDS_DETECT_Q 0.1 /* a rarer fault than this is not looked for here */
-#define ENDS_MISSED 0.05  /* so improbable must it be that such a one was missed */
+#define ENDS_MOST 30 /* a fault in 1 of 10 boots is missed in 4 % of the cases */
 
 typedef enum {
 	ENDS_OK,
@@ -32,7 +30,8 @@ typedef enum {
 typedef struct {
 	bool tried, wants_fault;
 	char *name; /* "the base", "all 3 candidates" */
-	/* Nothing is missing in it: if it is not as it should be, no other variant can help. */
+	/* Its faults or its failure to build condemn the campaign: true of the base and of both
+	 * ends of a history. A set of candidates may hold one that makes it worse. */
 	bool whole;
 	unsigned faults, cleans, others; /* boots; others: no evidence */
 	char *trouble; /* why it does not build, or the last of `others`; or NULL */

@@ -47,8 +47,8 @@ static void the_base_does_not_fault(void **state)
 	lab_set(*state, "base_faults", "false");
 	lab_set(*state, "cause", "[]");
 	lab_set(*state, "eps", "0.0");
-	expect(*state, 0, "fault wrong 0/30"); /* the other end is not even built */
-	/* so few boots do not tell */
+	/* it may be a rare fault: that is the search's to say */
+	expect(*state, 0, "fault unsure 0/30, clean ok 0/3");
 	lab_set(*state, "most", "5");
 	expect(*state, 0, "fault unsure 0/5, clean ok 0/3");
 }
@@ -59,7 +59,7 @@ static void nothing_helps(void **state)
 	lab_set(*state, "cause", "[]");
 	expect(*state, 0, "fault ok 3/3, clean unsure 3/3"); /* d and e: one of them is missing */
 	lab_set(*state, "candidates", "[{'name': 'a'}, {'name': 'b'}]");
-	expect(*state, 0, "fault ok 3/3, clean wrong 3/3");
+	expect(*state, 0, "fault ok 3/3, clean unsure 3/3"); /* one may make it worse */
 }
 
 /* The other way round: all candidates must fault. */
