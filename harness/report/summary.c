@@ -101,8 +101,11 @@ static void append_work(GString *out, const json_t *s)
 		work ? kx_json_int(work, "boots", 0) : (gint64)report_num(s, "progress.trials", 0);
 	gint64 builds =
 		work ? kx_json_int(work, "builds", 0) : (gint64)report_num(s, "progress.builds", 0);
+	gint64 all = work ? kx_json_int(work, "boots_in_all", 0) : 0;
 	if (boots)
 		g_string_append_printf(out, "; %" G_GINT64_FORMAT " boots", boots);
+	if (boots && all > boots)
+		g_string_append_printf(out, " (%" G_GINT64_FORMAT " with those before)", all);
 	if (builds)
 		g_string_append_printf(out, ", %" G_GINT64_FORMAT " builds", builds);
 }

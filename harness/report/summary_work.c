@@ -94,6 +94,8 @@ static bool add_run(Store *store, json_t *submission, gint64 since_us, GHashTabl
 	if (!run || !add_trials(store, run->id, since_us, work, error) ||
 	    !add_builds(store, run->id, since_us, work, error))
 		return false;
+	/* of a run that began before the moment, the boots before it too */
+	add_int(work, "boots_in_all", store_last_trial(store, run->id, NULL));
 	json_object_set(submission, "work", work);
 	if (g_hash_table_add(seen, g_strdup(run->slug)))
 		add_up(sum, work);
