@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #define KEEP_EVENTS 100
+#define KEEP_BYTES 65536 /* of an event as JSON; a longer one is only told */
 #define MAX_LOG (1 << 20)
 #define MAX_GARBAGE 20
 #define SAVE_PROGRESS_S 60
@@ -25,7 +26,8 @@ struct Sitting {
 	char *stop_why; /* we told it to end; NULL: we did not */
 	json_t *verdict;
 	bool target_failed; /* it said so */
-	unsigned trials, garbage;
+	unsigned work;	    /* trials and builds that an engine has not to make again */
+	unsigned garbage;
 	bool preflight;	 /* the child is not the engine but what is done before its first sitting */
 	json_t *said;	 /* by the preflight */
 	guint deadline;	 /* of it */
@@ -50,7 +52,7 @@ const GQueue *sitting_events(const Submission *s)
 
 void sitting_remember(Submission *s, json_t *event)
 {
-	if (!s->sitting)
+	if (!s->sitting || json_dumpb(event, NULL, 0, 0) > KEEP_BYTES)
 		return;
 	GQueue *events = &s->sitting->events;
 	if (events->length == KEEP_EVENTS)
@@ -80,6 +82,14 @@ static void on_checked(const char *line, gpointer user)
 	t->said = g_steal_pointer(&said);
 }
 
+static bool is_work(const char *kind, const json_t *event)
+{
+	if (g_str_equal(kind, "build"))
+		return !kx_json_bool(event, "cached", false) &&
+		       g_strcmp0(kx_json_str(event, "status"), "infra") != 0;
+	return g_str_equal(kind, "trial") && g_strcmp0(kx_json_str(event, "outcome"), "infra") != 0;
+}
+
 static void on_line(const char *line, gpointer user)
 {
 	Sitting *t = user;
@@ -97,8 +107,7 @@ static void on_line(const char *line, gpointer user)
 		submission_set(&t->s->run, run);
 		daemon_save(t->d, t->s, NULL, NULL);
 	}
-	if (g_str_equal(kind, "trial") && g_strcmp0(kx_json_str(event, "outcome"), "infra") != 0)
-		t->trials++;
+	t->work += is_work(kind, event);
 	if (g_str_equal(kind, "verdict")) {
 		json_decref(t->verdict);
 		t->verdict = json_incref(event);
@@ -243,7 +252,7 @@ static void settle(Sitting *t, int status)
 {
 	Daemon *d = t->d;
 	Submission *s = t->s;
-	if (t->trials)
+	if (t->work)
 		s->attempts = 0;
 	if (status == TARGET_FAILED && !t->target_failed) {
 		g_autofree char *words = last_words(d, s, "engine.log");
