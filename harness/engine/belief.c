@@ -2,10 +2,13 @@
 /* What search believes: asked, recorded, told, and in the end the verdict. */
 #include "engine/engine-internal.h"
 
+#include <math.h>
+
 #include "base/error.h"
 
 #define TOP 5
 #define LISTED 10
+#define TOLD_STEP 0.005
 
 void engine_look(Engine *e)
 {
@@ -26,13 +29,16 @@ void engine_tell_leader(Engine *e, unsigned trial)
 		e->has_leading && e->leading.kind == h->kind && e->leading.members == h->members;
 	e->leading = *h;
 	e->has_leading = true;
-	if (same)
+	/* who looks on wants its probability too, but not each little step */
+	if (same && fabs(h->probability - e->told_p) < TOLD_STEP)
 		return;
+	e->told_p = h->probability;
 	g_autofree char *name = engine_hypothesis_name(e, h);
-	engine_emit(e, json_pack("{s:s, s:i, s:o, s:s, s:o, s:f}", "event", "leader", "trial",
-				 (int)trial, "name", kx_json_text(name), "kind",
-				 search_hypothesis_name(h->kind), "members",
-				 engine_names_of(e, h->members), "probability", h->probability));
+	engine_emit(e,
+		    json_pack("{s:s, s:b, s:i, s:o, s:s, s:o, s:f}", "event", "leader", "changed",
+			      (int)!same, "trial", (int)trial, "name", kx_json_text(name), "kind",
+			      search_hypothesis_name(h->kind), "members",
+			      engine_names_of(e, h->members), "probability", h->probability));
 }
 
 /* Names of what a hypothesis blames. */

@@ -55,8 +55,9 @@ static void on_recovery(const json_t *o)
 
 static void on_leader(const json_t *o)
 {
-	line(o, "leader", "%s, probability %.3f", kx_json_str(o, "name"),
-	     kx_json_num(o, "probability", 0));
+	if (kx_json_bool(o, "changed", true))
+		line(o, "leader", "%s, probability %.3f", kx_json_str(o, "name"),
+		     kx_json_num(o, "probability", 0));
 }
 
 static void on_verdict(const json_t *o)

@@ -132,7 +132,7 @@ export function eventText(event) {
 		return `trial ${e.trial ?? ''}: ${e.outcome ?? ''}, ${e.name || e.variant || 'base'}${after(' – ', e.reason)}` +
 			(event.seconds > 0 ? ` (${duration(event.seconds)})` : '');
 	case 'leader':
-		return `now leading: ${e.name ?? ''} (${percent(event.probability)})`;
+		return `${event.changed === false ? 'still' : 'now'} leading: ${e.name ?? ''} (${percent(event.probability)})`;
 	case 'note':
 		return e.text ?? '';
 	case 'verdict':
