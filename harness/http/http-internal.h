@@ -119,8 +119,9 @@ bool http_admit(Exchange *x, const char *method, HttpReply *ret);
 
 /* ---- peer.c: who is at the other end ---- */
 
-/* The user whose socket it is; false when the kernel does not tell. */
-bool http_peer_uid(int fd, uid_t *ret);
+/* The user whose socket it is; false when the kernel does not tell so. */
+bool http_peer_uid_by_diag(int fd, uid_t *ret);
+bool http_peer_uid_by_proc(int fd, uid_t *ret);
 /* Root, the daemon's own user, or one of `group` (NULL: none). */
 bool http_peer_is_ours(int fd, const char *group);
 
