@@ -195,7 +195,7 @@ struct Engine {
 	char *machine; /* as the boot jobs describe the target */
 	SearchHypothesis leading;
 	bool has_leading;
-	double told_p; /* probability of the last event about it */
+	double told_p;	       /* probability of the last event about it */
 	SearchHypothesis *top; /* best ones now, for the views */
 	guint n_top;
 	double entropy; /* bits that are missing */
