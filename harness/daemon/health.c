@@ -145,12 +145,8 @@ static bool has_evidence(const Daemon *d, const Submission *s)
 	g_autoptr(Store) store =
 		*s->run ? store_open(d->config->results, STORE_READ, &error) : NULL;
 	g_autoptr(StoreCampaign) run = store ? store_find_campaign(store, s->run, &error) : NULL;
-	g_autoptr(GPtrArray) trials = run ? store_trials(store, run->id, &error) : NULL;
-	for (guint i = 0; trials && i < trials->len; i++) {
-		const StoreTrial *t = trials->pdata[i];
-		if (g_strcmp0(t->outcome, "infra") != 0)
-			return true;
-	}
+	if (run && store_has_evidence(store, run->id, &error))
+		return true;
 	return error && !g_error_matches(error, KX_ERROR, KX_ERROR_MISSING);
 }
 

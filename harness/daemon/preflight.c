@@ -17,14 +17,9 @@ static bool was_begun(const Daemon *d, const Submission *s)
 	g_autoptr(GPtrArray) runs = store && !s->again ? store_campaigns(store, NULL) : NULL;
 	for (guint i = 0; runs && i < runs->len; i++) {
 		const StoreCampaign *c = runs->pdata[i];
-		if (!g_str_equal(c->name, s->name) || g_strcmp0(c->digest, s->digest) != 0)
-			continue;
-		g_autoptr(GPtrArray) trials = store_trials(store, c->id, NULL);
-		for (guint k = 0; trials && k < trials->len; k++) {
-			const StoreTrial *t = trials->pdata[k];
-			if (g_strcmp0(t->outcome, "infra") != 0)
-				return true;
-		}
+		if (g_str_equal(c->name, s->name) && g_strcmp0(c->digest, s->digest) == 0 &&
+		    store_has_evidence(store, c->id, NULL))
+			return true;
 	}
 	return false;
 }

@@ -190,6 +190,8 @@ GPtrArray *store_trials_page(Store *s, gint64 campaign, unsigned after, unsigned
 			     GError **error);
 /* The highest number of a trial; 0: none, or *error. */
 unsigned store_last_trial(Store *s, gint64 campaign, GError **error);
+/* Whether any of its trials is evidence (no failure of the lab); false with *error, too. */
+bool store_has_evidence(Store *s, gint64 campaign, GError **error);
 /* The first `limit` of trials with a number above `after` and up to `until`; 0: all, to the end. */
 GPtrArray *store_posteriors_page(Store *s, gint64 campaign, unsigned after, unsigned until,
 				 unsigned limit, GError **error);

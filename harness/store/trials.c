@@ -290,6 +290,17 @@ unsigned store_last_trial(Store *s, gint64 campaign, GError **error)
 	return 0;
 }
 
+bool store_has_evidence(Store *s, gint64 campaign, GError **error)
+{
+	g_autoptr(StoreQuery) q = store_query(
+		s, error, "SELECT 1 FROM trial WHERE campaign = ? AND outcome <> 'infra' LIMIT 1",
+		"i", campaign);
+	int step = q ? sqlite3_step(q) : SQLITE_DONE;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		store_set_error(s, "read", error);
+	return step == SQLITE_ROW;
+}
+
 static gpointer fault_row(Store *s, StoreQuery *q)
 {
 	StoreFault *f = g_new0(StoreFault, 1);

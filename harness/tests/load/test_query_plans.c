@@ -158,6 +158,8 @@ static void results_are_searched(void **state)
 	store_campaign_free(store_find_campaign(s, "large-1", NULL));
 	assert_int_equal(store_newest_run(s, "large", NULL), 1);
 	assert_int_equal(store_newest_run(s, "none", NULL), 0);
+	assert_true(store_has_evidence(s, run, NULL));
+	assert_false(store_has_evidence(s, G_MAXINT64, NULL));
 	drop(store_campaigns_page(s, 0, PAGE, NULL));
 	drop(store_campaigns_page(s, 40, PAGE, NULL));
 	drop(store_candidates(s, run, NULL));
