@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "report/report.h"
@@ -74,10 +73,7 @@ static int run(int argc, char **argv)
 	if (!doc)
 		return cmd_fail(error);
 	g_autofree char *text = report_render(format->name, doc, !o.output && kx_log_is_terminal());
-	if (o.output)
-		return kx_write_file(o.output, text, -1, &error) ? 0 : cmd_fail(error);
-	fputs(text, stdout);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return cmd_write(text, o.output);
 }
 
 const Command cmd_report = {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "daemon/client.h"
@@ -130,10 +129,7 @@ static int run(int argc, char **argv)
 	json_t *doc = json_object_get(answer, "summary");
 	summary_add_work(doc);
 	g_autofree char *text = summary_render(doc, o.format, !o.output && kx_log_is_terminal());
-	if (o.output)
-		return kx_write_file(o.output, text, -1, &error) ? 0 : cmd_fail(error);
-	fputs(text, stdout);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return cmd_write(text, o.output);
 }
 
 const Command cmd_summary = {

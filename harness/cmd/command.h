@@ -105,6 +105,8 @@ int cmd_parse(const Command *command, int argc, char **argv, const struct option
 /* Whether each --source and --toolchain was for a recipe that was loaded; else says which one was
  * not. */
 bool cmd_given_is_used(const Campaign *c);
+/* Writes the text to the file, or to standard output (NULL). Returns the exit status. */
+int cmd_write(const char *text, const char *file);
 /* Prints "kexsect: MESSAGE" and frees the error. Returns 1. */
 int cmd_fail(GError *error);
 /* Wrong usage: prints the text and where the help is. Returns 2. */

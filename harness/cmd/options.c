@@ -23,6 +23,15 @@ int cmd_usage(const Command *command, const char *format, ...)
 	return 2;
 }
 
+int cmd_write(const char *text, const char *file)
+{
+	GError *error = NULL;
+	if (file)
+		return kx_write_file(file, text, -1, &error) ? 0 : cmd_fail(error);
+	fputs(text, stdout);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
 int cmd_fail(GError *error)
 {
 	g_printerr("kexsect: %s\n", error ? error->message : "failed");
