@@ -46,11 +46,12 @@ GPtrArray *kernel_sandbox_wrap(const KernelSandbox *s, const char *const *argv)
 	const Toolchain *t = s->toolchain;
 	add(out, "sh", "-c", "exec \"$@\" 2>&1", "sh", NULL);
 	if (s->enabled) {
-		/* a session of its own: no terminal to type into */
+		/* A session of its own: no terminal to type into. The host's name stays, for a
+		 * service may not set one (ProtectHostname=); KBUILD_BUILD_HOST keeps it out of the
+		 * kernel. */
 		add(out, "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
-		    "--cap-drop", "ALL", "--hostname", "kexsect", "--ro-bind",
-		    t && t->root ? t->root : "/", "/", "--dev", "/dev", "--proc", "/proc", "--size",
-		    TMP_SIZE, "--tmpfs", "/tmp", NULL);
+		    "--cap-drop", "ALL", "--ro-bind", t && t->root ? t->root : "/", "/", "--dev",
+		    "/dev", "--proc", "/proc", "--size", TMP_SIZE, "--tmpfs", "/tmp", NULL);
 		static const char *const hidden[] = {"/home", "/root",	"/run", "/var/tmp",
 						     "/mnt",  "/media", "/srv"};
 		for (guint i = 0; i < G_N_ELEMENTS(hidden) && !(t && t->root); i++)
