@@ -288,3 +288,13 @@ Campaign *campaign_load(const char *name_or_path, GError **error)
 		return NULL;
 	return g_steal_pointer(&c);
 }
+
+const TargetConfig *campaign_target(const Campaign *c, const char *name, GError **error)
+{
+	for (unsigned i = 0; i < c->target_names_count; i++)
+		if (!name || g_str_equal(c->targets[i]->name, name))
+			return c->targets[i];
+	g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "--target %s: %s has no such target", name,
+		    c->path);
+	return NULL;
+}

@@ -408,6 +408,8 @@ Campaign *campaign_load(const char *name_or_path, GError **error);
 void campaign_free(Campaign *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Campaign, campaign_free)
 
+/* Its target of that name; NULL: its first one. NULL and *error when it has no such target. */
+const TargetConfig *campaign_target(const Campaign *c, const char *name, GError **error);
 /* Whether it takes the kernel's source to know the candidates: a history, or two .config files.
  * (Weights by path take it too, but nothing waits for them.) */
 bool campaign_needs_source(const Campaign *c);

@@ -17,14 +17,6 @@ static void on_step(const char *what, gpointer user)
 		o->report(NULL, what, o->user);
 }
 
-static const TargetConfig *find_target(const Campaign *c, const char *name)
-{
-	for (unsigned i = 0; name && i < c->target_names_count; i++)
-		if (g_str_equal(c->targets[i]->name, name))
-			return c->targets[i];
-	return NULL;
-}
-
 static void add_side(const EndsSide *s, const CheckOptions *o, CheckResult *result)
 {
 	static const CheckState states[] = {CHECK_OK, CHECK_WARNING, CHECK_BAD};
@@ -131,7 +123,7 @@ json_t *check_boots(const Campaign *c, const CheckOptions *options, const Common
 	g_autoptr(GError) error = NULL;
 	g_auto(Ends) ends = {.cache = options->cache,
 			     .program = "/proc/self/exe",
-			     .target = find_target(c, options->target),
+			     .target = campaign_target(c, options->target, NULL),
 			     .no_sandbox = !options->sandbox,
 			     .matrix = result->matrix,
 			     .most = asked->most,

@@ -113,17 +113,6 @@ static int check_files_only(const Campaign *c, const CommonOptions *common)
 	return 0;
 }
 
-static bool has_target(const Campaign *c, const char *name)
-{
-	for (unsigned i = 0; name && i < c->target_names_count; i++)
-		if (g_str_equal(c->targets[i]->name, name))
-			return true;
-	if (name)
-		g_printerr("kexsect: --target %s: it is none of the targets of %s\n", name,
-			   c->name);
-	return !name;
-}
-
 static int run(int argc, char **argv)
 {
 	g_auto(CommonOptions) common = {0};
@@ -132,13 +121,11 @@ static int run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	GError *error = NULL;
-	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
+	g_autoptr(Campaign) c = cmd_campaign(argv[optind], &status);
 	if (!c)
+		return status;
+	if (!campaign_target(c, o.target, &error))
 		return cmd_fail(error);
-	if (!cmd_given_is_used(c))
-		return 2;
-	if (!has_target(c, o.target))
-		return 2;
 	if (o.files)
 		return check_files_only(c, &common);
 

@@ -63,11 +63,9 @@ static int run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	GError *error = NULL;
-	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
+	g_autoptr(Campaign) c = cmd_campaign(argv[optind], &status);
 	if (!c)
-		return cmd_fail(error);
-	if (!cmd_given_is_used(c))
-		return 2;
+		return status;
 	h.cache = common.cache;
 	h.no_sandbox = !common.sandbox;
 	h.step = common.json ? NULL : tell_step;

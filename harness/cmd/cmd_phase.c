@@ -143,9 +143,10 @@ static void print_json(const Campaign *c, const Phases *p)
 static int run_phases(const char *name, const CommonOptions *common, Own *o)
 {
 	GError *error = NULL;
-	g_autoptr(Campaign) c = campaign_load(name, &error);
-	if (c && !cmd_given_is_used(c))
-		return 2;
+	int status;
+	g_autoptr(Campaign) c = cmd_campaign(name, &status);
+	if (!c)
+		return status;
 	Phases *p = &o->phases;
 	p->cache = common->cache;
 	p->program = "/proc/self/exe";
@@ -156,8 +157,8 @@ static int run_phases(const char *name, const CommonOptions *common, Own *o)
 		p->boot = tell_boot;
 	}
 	kx_catch_signals();
-	if (!c || (campaign_needs_source(c) &&
-		   !expand_campaign(c, common->cache, common->sandbox, NULL, NULL, &error)))
+	if (campaign_needs_source(c) &&
+	    !expand_campaign(c, common->cache, common->sandbox, NULL, NULL, &error))
 		return cmd_fail(error);
 	p->mode = !o->mode ? c->mode : g_str_equal(o->mode, "cold") ? BOOT_COLD : BOOT_KEXEC;
 	bool ok = phases_run(p, c, &error);

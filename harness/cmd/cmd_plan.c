@@ -374,13 +374,13 @@ static int run(int argc, char **argv)
 	if (a.targets > 16 || a.draws > 1000000)
 		return cmd_usage(&cmd_plan, "at most 16 targets and 1000000 draws");
 	GError *error = NULL;
-	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
-	if (c && !cmd_given_is_used(c))
-		return 2;
+	g_autoptr(Campaign) c = cmd_campaign(argv[optind], &status);
+	if (!c)
+		return status;
 	kx_catch_signals();
-	bool known = c && versions_prepare(c, common.cache, true, on_expand, NULL, &error) &&
+	bool known = versions_prepare(c, common.cache, true, on_expand, NULL, &error) &&
 		     expand_campaign(c, common.cache, common.sandbox, on_expand, NULL, &error);
-	if (c && isatty(STDERR_FILENO))
+	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	if (!known)
 		return cmd_fail(error);

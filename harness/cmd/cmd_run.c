@@ -182,13 +182,7 @@ static bool take_options(Campaign *c, const Own *own, GError **error)
 		c->budget.boots = (unsigned)MIN(own->boots, G_MAXINT);
 	if (own->hours > 0)
 		c->budget.hours = own->hours;
-	for (unsigned i = 0; own->engine.target && i < c->target_names_count; i++)
-		if (g_str_equal(c->targets[i]->name, own->engine.target))
-			return true;
-	if (own->engine.target)
-		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "--target %s: %s has no such target",
-			    own->engine.target, c->path);
-	return !own->engine.target;
+	return campaign_target(c, own->engine.target, error) != NULL;
 }
 
 static int run(int argc, char **argv)
@@ -201,11 +195,11 @@ static int run(int argc, char **argv)
 		return status;
 	o = own_options.engine;
 	GError *error = NULL;
-	g_autoptr(Campaign) c = campaign_load(argv[optind], &error);
-	if (!c || !take_options(c, &own_options, &error))
+	g_autoptr(Campaign) c = cmd_campaign(argv[optind], &status);
+	if (!c)
+		return status;
+	if (!take_options(c, &own_options, &error))
 		return cmd_fail(error);
-	if (!cmd_given_is_used(c))
-		return 2;
 	if (!is_ready(argv[optind], &common))
 		return 1;
 

@@ -102,9 +102,9 @@ int cmd_parse(const Command *command, int argc, char **argv, const struct option
 	      bool (*own)(int option, const char *value, gpointer user), gpointer user,
 	      CommonOptions *common, int min_args, int max_args);
 
-/* Whether each --source and --toolchain was for a recipe that was loaded; else says which one was
- * not. */
-bool cmd_given_is_used(const Campaign *c);
+/* The campaign, of which each --source and --toolchain must be of a recipe that it uses. NULL: it
+ * was said why, and *ret_status is the exit status. */
+Campaign *cmd_campaign(const char *name_or_path, int *ret_status);
 /* Writes the text to the file, or to standard output (NULL). Returns the exit status. */
 int cmd_write(const char *text, const char *file);
 /* Prints "kexsect: MESSAGE" and frees the error. Returns 1. */

@@ -68,13 +68,21 @@ void common_options_clear(CommonOptions *c)
 	g_free(c->cache);
 }
 
-bool cmd_given_is_used(const Campaign *c)
+Campaign *cmd_campaign(const char *name_or_path, int *ret_status)
 {
+	GError *error = NULL;
+	g_autoptr(Campaign) c = campaign_load(name_or_path, &error);
+	if (!c) {
+		*ret_status = cmd_fail(error);
+		return NULL;
+	}
 	g_autofree char *entry = recipe_given_unused();
-	if (entry)
-		g_printerr("kexsect: %s: %s uses no recipe of that name; its base is %s\n", entry,
-			   c->name, c->base->name);
-	return !entry;
+	if (!entry)
+		return g_steal_pointer(&c);
+	g_printerr("kexsect: %s: %s uses no recipe of that name; its base is %s\n", entry, c->name,
+		   c->base->name);
+	*ret_status = 2;
+	return NULL;
 }
 
 /* False, and says why, when it makes no sense. */

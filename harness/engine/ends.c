@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "base/proc.h"
 #include "engine/engine-internal.h"
+#include "engine/work.h"
 
 #define GRID 4000
 #define TRIES 3	     /* of a job that the lab lets fail */
@@ -19,9 +19,8 @@ typedef struct {
 	Ends *e;
 	const Campaign *c;
 	const TargetConfig *target;
-	const char *folder;
+	EngineWork work;
 	EndsSide *side; /* that is booted */
-	json_t *result; /* the job's last line */
 	double total_s; /* of the boots so far */
 	unsigned timed;
 	unsigned number;     /* of the last boot */
@@ -89,40 +88,26 @@ static void take_trial(Run *r, const json_t *line)
 	say(r->e, "boot: ", outcome ? outcome : "?");
 }
 
-static void on_line(const char *text, gpointer user)
+static void on_line(const char *event, const json_t *line, gpointer user)
 {
 	Run *r = user;
-	g_autoptr(json_t) line = kx_json_parse(text, "job", NULL);
-	const char *event = line ? kx_json_str(line, "event") : NULL;
-	if (g_strcmp0(event, "trial") == 0) {
+	if (g_strcmp0(event, "trial") == 0)
 		take_trial(r, line);
-	} else if (g_strcmp0(event, "result") == 0) {
-		json_decref(r->result);
-		r->result = json_incref(line);
-	} else if (g_strcmp0(event, "step") == 0 && json_object_get(line, "total")) {
+	else if (g_strcmp0(event, "step") == 0 && json_object_get(line, "total"))
 		say(r->e, kx_json_str(line, "step"), ""); /* of a build */
-	}
 }
 
 /* False: the lab failed. True: *ret_ok says whether the job could do it. */
-static bool run_job(Run *r, const char *kind, const json_t *request, bool *ret_ok, GError **error)
+static bool judge_job(Run *r, const char *kind, bool *ret_ok, GError **error)
 {
-	g_autofree char *name = g_strdup_printf("%s.json", kind);
-	g_autofree char *path = g_build_filename(r->folder, name, NULL);
-	KxProc proc = {.argv = (const char *const[]){r->e->program, "job", kind, path, NULL},
-		       .fds = kx_proc_inherited()};
-	g_clear_pointer(&r->result, json_decref);
-	if (!kx_json_save(path, request, error) || !kx_child_run(&proc, on_line, r, 30, error))
-		return false;
-	const char *status = r->result ? kx_json_str(r->result, "status") : NULL;
-	*ret_ok = g_strcmp0(status, "ok") == 0;
-	if (!kx_cancelled() && (*ret_ok || g_strcmp0(status, "unbuildable") == 0))
+	const char *status = engine_work_status(&r->work);
+	const json_t *result = r->work.result;
+	*ret_ok = g_str_equal(status, "ok");
+	if (*ret_ok || g_str_equal(status, "unbuildable"))
 		return true;
-	const char *reason = r->result ? kx_json_str(r->result, "reason") : "the job crashed";
-	r->machine |= g_strcmp0(kx_json_str(r->result, "cause"), "machine") == 0;
-	r->e->lost |= g_strcmp0(kx_json_str(r->result, "target"), "failed") == 0;
-	g_set_error(error, KX_ERROR, kx_cancelled() ? KX_ERROR_CANCELLED : KX_ERROR_FAILED,
-		    "%s: %s", kind, kx_cancelled() ? "stopped on request" : reason);
+	r->machine |= result && g_strcmp0(kx_json_str(result, "cause"), "machine") == 0;
+	r->e->lost |= result && g_strcmp0(kx_json_str(result, "target"), "failed") == 0;
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: %s", kind, engine_work_reason(&r->work));
 	return false;
 }
 
@@ -146,23 +131,21 @@ static bool try_again(Run *r, unsigned *tries, GError **why)
 static json_t *build_once(Run *r, uint64_t mask, bool launcher, GError **error)
 {
 	bool ok = false;
-	g_autoptr(json_t) request = engine_build_request(r->c, mask, launcher);
 	r->machine = false;
-	json_object_set_new(request, "sandbox", json_boolean(!r->e->no_sandbox));
-	json_object_set_new(request, "cache", kx_json_text(r->e->cache));
 	say(r->e, "building ", launcher ? "the launcher" : r->side->name);
-	if (!run_job(r, "build", request, &ok, error))
+	if (!engine_work_build(&r->work, r->c, mask, launcher, error) ||
+	    !judge_job(r, "build", &ok, error))
 		return NULL;
-	const json_t *seconds = json_object_get(r->result, "seconds");
+	const json_t *result = r->work.result;
+	const json_t *seconds = json_object_get(result, "seconds");
 	double s = kx_json_num(seconds, "compile", 0) + kx_json_num(seconds, "apply", 0) +
 		   kx_json_num(seconds, "configure", 0);
-	if (!kx_json_bool(r->result, "cached", false) && !launcher)
+	if (!kx_json_bool(result, "cached", false) && !launcher)
 		r->e->build_s = isnan(r->e->build_s) ? s : fmax(s, r->e->build_s);
 	if (ok)
-		return json_incref(r->result);
-	const char *why = kx_json_str(r->result, "reason");
+		return json_incref(r->work.result);
 	g_free(r->side->trouble);
-	r->side->trouble = g_strdup_printf("it does not build: %s", why ? why : "?");
+	r->side->trouble = g_strdup_printf("it does not build: %s", engine_work_reason(&r->work));
 	return NULL;
 }
 
@@ -187,7 +170,7 @@ static bool boot(Run *r, uint64_t mask, const json_t *kernel, const char *launch
 	bool ok = false;
 	const EndsSide *side = r->side;
 	g_autofree char *cmdline = engine_cmdline(r->c, mask);
-	const char *keep = r->e->evidence ? r->e->evidence : r->folder;
+	const char *keep = r->e->evidence ? r->e->evidence : r->work.folder;
 	g_autofree char *evidence = g_build_filename(keep, "boots", NULL);
 	g_autoptr(json_t) request = json_pack(
 		"{s:i s:s s:s s:O s:O s:s s:s s:i s:i s:s s:s s:[s]}", "format", 1, "target",
@@ -204,7 +187,8 @@ static bool boot(Run *r, uint64_t mask, const json_t *kernel, const char *launch
 		json_object_set_new(request, "phase_first",
 				    json_integer(side->faults + side->cleans + side->others));
 	unsigned last = r->number + boots; /* no number is used twice, whoever crashes when */
-	if (!kx_mkdir(evidence, error) || !run_job(r, "boot", request, &ok, error)) {
+	if (!kx_mkdir(evidence, error) || !engine_work(&r->work, "boot", request, error) ||
+	    !judge_job(r, "boot", &ok, error)) {
 		r->number = last;
 		return false;
 	}
@@ -371,11 +355,6 @@ static char *full_name(const Campaign *c, uint64_t mask, bool whole)
 				       __builtin_popcountll(mask), c->candidates_count);
 }
 
-static const TargetConfig *target_of(const Ends *e, const Campaign *c)
-{
-	return e->target ? e->target : c->targets[0];
-}
-
 static bool try_both(Run *r, GError **error)
 {
 	const Campaign *c = r->c;
@@ -404,7 +383,15 @@ bool ends_run(Ends *e, const Campaign *c, GError **error)
 			    g_get_tmp_dir());
 		return false;
 	}
-	Run r = {.e = e, .c = c, .target = target_of(e, c), .folder = folder};
+	Run r = {.e = e,
+		 .c = c,
+		 .target = e->target ? e->target : c->targets[0],
+		 .work = {.program = e->program,
+			  .folder = folder,
+			  .cache = e->cache,
+			  .sandbox = !e->no_sandbox,
+			  .line = on_line,
+			  .user = &r}};
 	bool ok = try_both(&r, error);
 	judge(&e->base);
 	judge(&e->full);
@@ -413,7 +400,7 @@ bool ends_run(Ends *e, const Campaign *c, GError **error)
 		ends_rate(faulty->faults, faulty->cleans, &e->q, &e->q_low, &e->q_high);
 	if (r.timed)
 		e->boot_s = r.total_s / r.timed;
-	json_decref(r.result);
+	engine_work_clear(&r.work);
 	g_free(r.infra_why);
 	kx_remove_tree(folder, NULL);
 	return ok;

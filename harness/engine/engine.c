@@ -201,19 +201,11 @@ static gboolean on_heartbeat(gpointer data)
 
 /* ---- a sitting ---- */
 
-static const TargetConfig *choose_target(const Campaign *c, const char *name)
-{
-	for (unsigned i = 0; name && i < c->target_names_count; i++)
-		if (g_strcmp0(c->targets[i]->name, name) == 0)
-			return c->targets[i];
-	return c->targets[0];
-}
-
 static void init(Engine *e, const Campaign *c, const EngineOptions *options)
 {
 	*e = (Engine){.campaign = c,
 		      .options = options,
-		      .target = choose_target(c, options->target),
+		      .target = campaign_target(c, options->target, NULL),
 		      .lock = -1};
 	e->began_us = g_get_monotonic_time();
 	e->kernels = g_ptr_array_new_with_free_func(engine_kernel_free);

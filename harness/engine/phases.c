@@ -5,13 +5,8 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "base/proc.h"
 #include "engine/engine-internal.h"
-
-typedef struct {
-	Phases *p;
-	json_t *result; /* the job's last line */
-} Run;
+#include "engine/work.h"
 
 static void free_boot(gpointer data)
 {
@@ -52,37 +47,19 @@ static void take_trial(Phases *p, const json_t *line)
 		p->boot(b, p->user);
 }
 
-static void on_line(const char *text, gpointer user)
+static void on_line(const char *event, const json_t *line, gpointer user)
 {
-	Run *r = user;
-	g_autoptr(json_t) line = kx_json_parse(text, "job", NULL);
-	const char *event = line ? kx_json_str(line, "event") : NULL;
-	if (g_strcmp0(event, "trial") == 0) {
-		take_trial(r->p, line);
-	} else if (g_strcmp0(event, "result") == 0) {
-		json_decref(r->result);
-		r->result = json_incref(line);
-	} else if (g_strcmp0(event, "step") == 0 && json_object_get(line, "total")) {
-		say(r->p, kx_json_str(line, "step")); /* of a build */
-	}
+	if (g_strcmp0(event, "trial") == 0)
+		take_trial(user, line);
+	else if (g_strcmp0(event, "step") == 0 && json_object_get(line, "total"))
+		say(user, kx_json_str(line, "step")); /* of a build */
 }
 
-static bool run_job(Run *r, const char *kind, const char *folder, const json_t *request,
-		    GError **error)
+static bool succeeded(const EngineWork *w, const char *kind, GError **error)
 {
-	g_autofree char *name = g_strdup_printf("%s.json", kind);
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	KxProc proc = {.argv = (const char *const[]){r->p->program, "job", kind, path, NULL}};
-	g_clear_pointer(&r->result, json_decref);
-	if (!kx_json_save(path, request, error))
-		return false;
-	if (!kx_child_run(&proc, on_line, r, 30, error))
-		return false;
-	if (g_strcmp0(r->result ? kx_json_str(r->result, "status") : NULL, "ok") == 0)
+	if (g_str_equal(engine_work_status(w), "ok"))
 		return true;
-	const char *reason = r->result ? kx_json_str(r->result, "reason") : "the job crashed";
-	g_set_error(error, KX_ERROR, kx_cancelled() ? KX_ERROR_CANCELLED : KX_ERROR_FAILED,
-		    "%s: %s", kind, kx_cancelled() ? "stopped on request" : reason);
+	g_set_error(error, KX_ERROR, KX_ERROR_FAILED, "%s: %s", kind, engine_work_reason(w));
 	return false;
 }
 
@@ -146,14 +123,12 @@ static bool choose_phases(Phases *p, const TargetConfig *t, GError **error)
 	return true;
 }
 
-static json_t *build(Run *r, const Campaign *c, uint64_t mask, bool launcher, const char *folder,
-		     GError **error)
+static json_t *build(EngineWork *w, const Campaign *c, uint64_t mask, bool launcher, GError **error)
 {
-	g_autoptr(json_t) request = engine_build_request(c, mask, launcher);
-	json_object_set_new(request, "sandbox", json_boolean(!r->p->no_sandbox));
-	json_object_set_new(request, "cache", kx_json_text(r->p->cache));
-	say(r->p, launcher ? "building the launcher" : "building the kernel");
-	return run_job(r, "build", folder, request, error) ? json_incref(r->result) : NULL;
+	say(w->user, launcher ? "building the launcher" : "building the kernel");
+	return engine_work_build(w, c, mask, launcher, error) && succeeded(w, "build", error)
+		       ? json_incref(w->result)
+		       : NULL;
 }
 
 static json_t *boot_request(const Phases *p, const Campaign *c, uint64_t mask, const json_t *kernel,
@@ -173,25 +148,24 @@ static json_t *boot_request(const Phases *p, const Campaign *c, uint64_t mask, c
 	return j;
 }
 
-static bool build_and_boot(Run *r, const Campaign *c, uint64_t mask, const char *folder,
+static bool build_and_boot(EngineWork *w, Phases *p, const Campaign *c, uint64_t mask,
 			   GError **error)
 {
 	const char *own = target_of(c, mask)->launcher.kernel;
-	bool base = g_str_equal(own, "base");
-	g_autoptr(json_t) launcher =
-		base && r->p->mode == BOOT_KEXEC ? build(r, c, 0, true, folder, error) : NULL;
-	if (base && r->p->mode == BOOT_KEXEC && !launcher)
+	bool base = g_str_equal(own, "base"), wanted = base && p->mode == BOOT_KEXEC;
+	g_autoptr(json_t) launcher = wanted ? build(w, c, 0, true, error) : NULL;
+	if (wanted && !launcher)
 		return false;
-	g_autoptr(json_t) kernel = build(r, c, engine_compiled(c, mask), false, folder, error);
+	g_autoptr(json_t) kernel = build(w, c, engine_compiled(c, mask), false, error);
 	if (!kernel)
 		return false;
-	g_autoptr(json_t) request = boot_request(r->p, c, mask, kernel,
+	g_autoptr(json_t) request = boot_request(p, c, mask, kernel,
 						 launcher ? kx_json_str(launcher, "kernel")
 						 : base	  ? NULL
 							  : own,
-						 folder);
-	say(r->p, "booting");
-	return run_job(r, "boot", folder, request, error);
+						 w->folder);
+	say(p, "booting");
+	return engine_work(w, "boot", request, error) && succeeded(w, "boot", error);
 }
 
 static int by_phase(gconstpointer a, gconstpointer b)
@@ -210,9 +184,13 @@ bool phases_run(Phases *p, const Campaign *c, GError **error)
 	g_autofree char *folder = kx_temp_dir("phase", error);
 	if (!folder)
 		return false;
-	Run r = {.p = p};
-	bool ok = build_and_boot(&r, c, mask, folder, error);
-	json_decref(r.result);
+	g_auto(EngineWork) w = {.program = p->program,
+				.folder = folder,
+				.cache = p->cache,
+				.sandbox = !p->no_sandbox,
+				.line = on_line,
+				.user = p};
+	bool ok = build_and_boot(&w, p, c, mask, error);
 	kx_remove_tree(folder, NULL);
 	g_ptr_array_sort(p->boots, by_phase);
 	return ok;
