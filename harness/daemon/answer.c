@@ -284,23 +284,13 @@ static json_t *change_target(Daemon *d, const DaemonPeer *peer, const Request *r
 
 /* ---- notifications ---- */
 
-static json_t *notices(Daemon *d, unsigned limit, GError **error)
+static json_t *notices(Daemon *d, const Request *r, GError **error)
 {
-	json_t *list = notify_list(d, limit, error);
+	json_t *list = notify_list(d, r->before, r->limit, error);
 	if (!list)
 		return NULL;
 	json_t *answer = request_answer();
 	json_object_update_new(answer, list);
-	return answer;
-}
-
-static json_t *summary(Daemon *d, gint64 since_us, GError **error)
-{
-	json_t *o = summary_json(d, since_us, error);
-	if (!o)
-		return NULL;
-	json_t *answer = request_answer();
-	json_object_set_new(answer, "summary", o);
 	return answer;
 }
 
@@ -349,10 +339,7 @@ json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r)
 		answer = change_target(d, peer, r, &error);
 		break;
 	case REQUEST_NOTICES:
-		answer = notices(d, r->limit, &error);
-		break;
-	case REQUEST_SUMMARY:
-		answer = summary(d, r->since_us, &error);
+		answer = notices(d, r, &error);
 		break;
 	case REQUEST_NOTIFY_TEST:
 		answer = test_receiver(d, peer, r->receiver, &error);

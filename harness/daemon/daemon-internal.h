@@ -9,6 +9,7 @@
 #include "daemon/plan.h"
 
 typedef struct Server Server;
+typedef struct Making Making;
 
 struct Daemon {
 	DaemonOptions o;
@@ -23,6 +24,7 @@ struct Daemon {
 	GHashTable *served; /* uid → when it was last served (gint64 *) */
 	GList *left;	    /* leases whose holders must end (left.c) */
 	GList *accepting;   /* Acceptance */
+	GList *makings;	    /* Making: summaries */
 	GList *subscriptions;
 	Server *server;
 	gpointer front; /* of o.front; NULL: none */
@@ -114,8 +116,21 @@ const Submission *daemon_holder(const Daemon *d, const char *target, unsigned sl
 
 /* ---- summary.c ---- */
 
-/* What happened since a moment: docs/notifications.md has the keys. New reference. */
-json_t *summary_json(Daemon *d, gint64 since_us, GError **error);
+/* What happened since a moment, read in small pieces: the line that answers a request for it, with
+ * "summary" (docs/notifications.md has the keys), or why not. `done` is called later, and not if
+ * summary_drop() was called before. */
+typedef struct Story Story;
+Story *summary_begin(Daemon *d, gint64 since_us, DaemonTextFunc done, gpointer user);
+void summary_drop(Story *y);
+
+/* ---- summarise.c ---- */
+
+/* Starts `kexsect summary` on this daemon; `since` and `format` as its options have them. What it
+ * says to people goes to `log_path` (NULL: where ours goes). */
+KxChild *summary_spawn(const Daemon *d, const char *since, const char *format, const char *log_path,
+		       KxLineFunc on_each, KxExitFunc on_exit, gpointer user, GError **error);
+/* No new ones; those that are being made are told to end. */
+void summarise_stop(Daemon *d);
 
 /* ---- accept.c ---- */
 void accept_clear(Daemon *d);

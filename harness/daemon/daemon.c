@@ -210,7 +210,7 @@ static gboolean on_plan(gpointer data)
 	drop_over(d);
 	plan(d);
 	tell_status(d);
-	if (d->stopping && !daemon_count_running(d) && !d->left && !d->accepting &&
+	if (d->stopping && !daemon_count_running(d) && !d->left && !d->accepting && !d->makings &&
 	    !health_is_busy(d) && !notify_is_busy(d))
 		g_main_loop_quit(d->loop);
 	return G_SOURCE_REMOVE;
@@ -258,6 +258,7 @@ static gboolean on_stop(gpointer data)
 	d->stopping = true;
 	systemd_notify("STOPPING=1");
 	accept_clear(d);
+	summarise_stop(d);
 	health_stop(d);
 	notify_stop(d);
 	daemon_note(d, "stopping", "");

@@ -85,7 +85,7 @@ typedef struct {
 	char name[64]; /* login name, or the number */
 } DaemonPeer;
 
-/* Answers a request that takes no time: all but submit and watch. New reference. */
+/* Answers a request that takes no time: all but submit, watch and summary. New reference. */
 json_t *daemon_answer(Daemon *d, const DaemonPeer *peer, const Request *r);
 
 /* Takes a submission: the request of `len` bytes (and a NUL), which only a process of its own
@@ -97,6 +97,16 @@ typedef void (*DaemonAnswerFunc)(const json_t *answer, gpointer user);
 Acceptance *daemon_submit(Daemon *d, const DaemonPeer *peer, const char *text, size_t len,
 			  DaemonAnswerFunc done, gpointer user);
 void daemon_submit_drop(Acceptance *a);
+
+/* The morning report, as `kexsect summary --since SINCE --format FORMAT` prints it, made by a
+ * process of its own. `done` gets the text, or NULL and why (INPUT: `since` is no moment; TIMEOUT;
+ * FAILED); later, and not if daemon_summarise_drop() was called before. Who asks for the same while
+ * it is made gets the same. NULL: BUSY (four are being made), FAILED. */
+typedef struct SummaryWait SummaryWait;
+typedef void (*DaemonTextFunc)(const char *text, const GError *error, gpointer user);
+SummaryWait *daemon_summarise(Daemon *d, const char *since, const char *format, DaemonTextFunc done,
+			      gpointer user, GError **error);
+void daemon_summarise_drop(SummaryWait *w);
 
 /* What happens, as it happens: {"submission", "time_us", "event": {…}}, where the event is one of
  * the engine's, or {"event": "state", "state", "reason"}. First the last ones of what runs. `id` 0:

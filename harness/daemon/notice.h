@@ -54,6 +54,7 @@ bool queue_prune_notices(Queue *q, gint64 before_us, gint64 forget_us, GError **
 GHashTable *queue_open_notices(Queue *q, GError **error);
 /* {"pending", "given_up"} of one receiver or (NULL) of all. New reference; NULL: *error. */
 json_t *queue_count_notices(Queue *q, const char *receiver, GError **error);
-/* The newest ones, newest first: {"id", "uuid", "receiver", "type", "state", "attempts",
- * "created_us", "next_us", "done_us", "detail"}. */
-json_t *queue_notices(Queue *q, unsigned limit, GError **error);
+/* The newest ones with an id below `before` (0: any), newest first: {"id", "uuid", "receiver",
+ * "type", "state", "attempts", "created_us", "next_us", "done_us", "detail", "about": what it tells
+ * in a line, "" of what tells many things}. */
+json_t *queue_notices(Queue *q, gint64 before, unsigned limit, GError **error);

@@ -420,9 +420,9 @@ static json_t *receiver_json(Daemon *d, const ConfigNotify *c, GError **error)
 	return o;
 }
 
-json_t *notify_list(Daemon *d, unsigned limit, GError **error)
+json_t *notify_list(Daemon *d, gint64 before, unsigned limit, GError **error)
 {
-	json_t *notices = queue_notices(d->queue, limit, error);
+	json_t *notices = queue_notices(d->queue, before, limit, error);
 	if (!notices)
 		return NULL;
 	json_t *receivers = json_array();

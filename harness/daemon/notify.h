@@ -30,8 +30,8 @@ void notify_clear(Daemon *d);
 /* A test message; the id of the notice, 0 with *error (MISSING: no such receiver). */
 gint64 notify_test(Daemon *d, const char *receiver, GError **error);
 /* {"receivers": [{"name", "way": "webhook"|"mail", "pending", "given_up", "sending"}], "notices":
- * the newest}. New reference; NULL: *error. */
-json_t *notify_list(Daemon *d, unsigned limit, GError **error);
+ * the newest before an id (0: any)}. New reference; NULL: *error. */
+json_t *notify_list(Daemon *d, gint64 before, unsigned limit, GError **error);
 /* {"pending", "given_up"} of all. New reference. */
 json_t *notify_census(const Daemon *d);
 

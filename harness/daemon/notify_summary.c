@@ -53,20 +53,14 @@ static void start_summary(Daemon *d, const ConfigNotify *c, gint64 last_us, gint
 {
 	Notify *y = d->notify;
 	g_autoptr(GError) error = NULL;
-	g_autofree char *program = notify_program();
 	/* a first one is about a day, too */
 	g_autofree char *since = iso_time(MIN(last_us, moment_us - DAY_S * G_USEC_PER_SEC));
-	g_autofree char *path = d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
-					    : g_build_filename(d->o.state, "socket", NULL);
-	g_autofree char *socket = g_strconcat("KEXSECT_SOCKET=", path, NULL);
 	g_free(y->summary_for);
 	y->summary_for = g_strdup(c->name);
 	y->summary_moment = moment_us;
 	g_string_truncate(y->summary_text, 0);
-	y->summary = kx_child_start(
-		&(KxProc){.argv = (const char *const[]){program, "summary", "--since", since, NULL},
-			  .env = (const char *const[]){socket, NULL}},
-		on_summary_line, on_summary_end, d, &error);
+	y->summary =
+		summary_spawn(d, since, "text", NULL, on_summary_line, on_summary_end, d, &error);
 	if (!y->summary)
 		on_summary_end(1, d);
 }

@@ -390,15 +390,6 @@ GPtrArray *queue_list(Queue *q, gint64 before, unsigned limit, int state, GError
 			(gint64)limit);
 }
 
-GPtrArray *queue_since(Queue *q, gint64 since_us, GError **error)
-{
-	return sql_rows(q->sql, read_row, (GDestroyNotify)submission_free, error,
-			COLUMNS "WHERE id IN (SELECT id FROM submission WHERE state IN ('queued', "
-				"'running', 'paused') OR finished_us >= ? ORDER BY id DESC LIMIT "
-				"1000) ORDER BY id",
-			"i", since_us);
-}
-
 Submission *queue_find(Queue *q, gint64 id, GError **error)
 {
 	g_autoptr(GPtrArray) found = sql_rows(q->sql, read_row, (GDestroyNotify)submission_free,

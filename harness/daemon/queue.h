@@ -120,8 +120,6 @@ GPtrArray *queue_active(Queue *q, GError **error);
 /* The newest `limit` with an id below `before` (0: any), newest first; `state`: only of that, -1:
  * all. */
 GPtrArray *queue_list(Queue *q, gint64 before, unsigned limit, int state, GError **error);
-/* The newest 1000 that are not over, or were over at this moment or later; oldest first. */
-GPtrArray *queue_since(Queue *q, gint64 since_us, GError **error);
 /* MISSING when there is none. */
 Submission *queue_find(Queue *q, gint64 id, GError **error);
 /* Folders of all snapshots: a set of new strings. */

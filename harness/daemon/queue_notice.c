@@ -236,20 +236,40 @@ json_t *queue_count_notices(Queue *q, const char *receiver, GError **error)
 			 (json_int_t)given_up);
 }
 
-static gpointer read_shown(SqlRow *row)
+/* A large message tells of many things, and is not taken apart for a list. */
+#define SHOWN                                                                                      \
+	"SELECT id, uuid, receiver, type, state, attempts, created_us, next_us, done_us, detail, " \
+	"iif(length(content) < 8192, content, 'null') FROM notice "
+
+static char *about(const json_t *content)
 {
-	g_autoptr(Notice) n = read_notice(row);
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:o}", "id",
-			 (json_int_t)n->id, "uuid", n->uuid, "receiver", n->receiver, "type",
-			 n->type, "state", n->state, "attempts", (int)n->attempts, "created_us",
-			 (json_int_t)n->created_us, "next_us", (json_int_t)n->next_us, "done_us",
-			 (json_int_t)n->done_us, "detail", kx_json_text(n->detail));
+	const json_t *lines = json_object_get(content, "lines");
+	const json_t *line = json_array_get(lines, 0);
+	const char *name = kx_json_str(line, "name"), *text = kx_json_str(line, "text");
+	if (json_array_size(lines) != 1)
+		return g_strdup(kx_json_str(content, "title"));
+	bool both = name && *name && text && *text;
+	return g_strconcat(name ? name : "", both ? ": " : "", text ? text : "", NULL);
 }
 
-json_t *queue_notices(Queue *q, unsigned limit, GError **error)
+static gpointer read_shown(SqlRow *row)
+{
+	g_autoptr(json_t) content = sql_json(row, 10);
+	g_autofree char *what = about(content);
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "id",
+			 (json_int_t)sql_int(row, 0), "uuid", sql_text(row, 1), "receiver",
+			 sql_text(row, 2), "type", sql_text(row, 3), "state", sql_text(row, 4),
+			 "attempts", (json_int_t)sql_int(row, 5), "created_us",
+			 (json_int_t)sql_int(row, 6), "next_us", (json_int_t)sql_int(row, 7),
+			 "done_us", (json_int_t)sql_int(row, 8), "detail",
+			 kx_json_text(sql_text(row, 9)), "about", kx_json_text(what));
+}
+
+json_t *queue_notices(Queue *q, gint64 before, unsigned limit, GError **error)
 {
 	g_autoptr(GPtrArray) all = sql_rows(q->sql, read_shown, NULL, error,
-					    COLUMNS "ORDER BY id DESC LIMIT ?", "i", (gint64)limit);
+					    SHOWN "WHERE id < ? ORDER BY id DESC LIMIT ?", "ii",
+					    before ? before : G_MAXINT64, (gint64)limit);
 	if (!all)
 		return NULL;
 	json_t *out = json_array();

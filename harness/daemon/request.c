@@ -27,7 +27,7 @@ static const struct {
 	{"release", REQUEST_RELEASE, "target"},
 	{"quarantine", REQUEST_QUARANTINE, "target reason"},
 	{"check", REQUEST_CHECK, "target"},
-	{"notices", REQUEST_NOTICES, "limit"},
+	{"notices", REQUEST_NOTICES, "before limit"},
 	{"notify-test", REQUEST_NOTIFY_TEST, "receiver"},
 	{"summary", REQUEST_SUMMARY, "since_us"},
 };

@@ -11,7 +11,7 @@
  *   {"v": 1, "do": "journal", "after": 120, "limit": 100}
  *   {"v": 1, "do": "targets"}
  *   {"v": 1, "do": "release", "target": "vm-vtd"}      also: check; quarantine, with "reason"
- *   {"v": 1, "do": "notices", "limit": 20}           the outbox, newest first
+ *   {"v": 1, "do": "notices", "before": 17, "limit": 20}           the outbox, newest first
  *   {"v": 1, "do": "notify-test", "receiver": "team"}
  *   {"v": 1, "do": "summary", "since_us": 1763845200000000}
  *   {"v": 1, "do": "ping"}

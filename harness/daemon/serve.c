@@ -34,6 +34,7 @@ typedef struct {
 	size_t looked; /* at so many bytes of `in`: they have no end of a line */
 	DaemonPeer peer;
 	Acceptance *acceptance;	    /* the answer comes later */
+	Story *summary;		    /* so does this one */
 	Subscription *subscription; /* it watches */
 	bool closing;		    /* once all is written */
 	bool doomed;		    /* nothing is read or written any more */
@@ -60,6 +61,8 @@ static void connection_free(gpointer data)
 	g_clear_handle_id(&c->timeout_source, g_source_remove);
 	if (c->acceptance)
 		daemon_submit_drop(c->acceptance);
+	if (c->summary)
+		summary_drop(c->summary);
 	if (c->subscription)
 		daemon_unsubscribe(c->server->d, c->subscription);
 	g_string_free(c->in, TRUE);
@@ -143,18 +146,23 @@ static gboolean on_writable(int fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void say(Connection *c, const json_t *line)
+static void say_text(Connection *c, const char *line)
 {
 	if (c->doomed)
 		return;
-	char *text = json_dumps(line, JSON_COMPACT);
-	g_string_append(c->out, text ? text : "{}");
+	g_string_append(c->out, line);
 	g_string_append_c(c->out, '\n');
-	free(text);
 	if (c->subscription && c->out->len > MAX_UNREAD)
 		doom(c);
 	else
 		push(c);
+}
+
+static void say(Connection *c, const json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+	say_text(c, text ? text : "{}");
+	free(text);
 }
 
 static void say_error(Connection *c, const GError *error)
@@ -170,6 +178,18 @@ static void on_accepted(const json_t *answer, gpointer user)
 	Connection *c = user;
 	c->acceptance = NULL;
 	say(c, answer);
+	if (!c->closing)
+		receive(c);
+}
+
+static void on_summary(const char *text, const GError *error, gpointer user)
+{
+	Connection *c = user;
+	c->summary = NULL;
+	if (error)
+		say_error(c, error);
+	else
+		say_text(c, text);
 	if (!c->closing)
 		receive(c);
 }
@@ -213,6 +233,8 @@ static void handle(Connection *c, const char *line, size_t len)
 	} else if (is_long || r.kind == REQUEST_SUBMIT) {
 		set_timeout(c, 0);
 		c->acceptance = daemon_submit(c->server->d, &c->peer, line, len, on_accepted, c);
+	} else if (r.kind == REQUEST_SUMMARY) {
+		c->summary = summary_begin(c->server->d, r.since_us, on_summary, c);
 	} else if (r.kind == REQUEST_WATCH) {
 		watch(c, &r);
 	} else {
@@ -245,8 +267,8 @@ static void receive(Connection *c)
 {
 	char *next;
 	size_t len;
-	while (!c->acceptance && !c->subscription && !c->closing && c->out->len < MAX_UNREAD &&
-	       (next = take_line(c, &len))) {
+	while (!c->acceptance && !c->summary && !c->subscription && !c->closing &&
+	       c->out->len < MAX_UNREAD && (next = take_line(c, &len))) {
 		g_autofree char *line = next;
 		set_timeout(c, c->in->len ? REQUEST_TIMEOUT_S : IDLE_TIMEOUT_S);
 		handle(c, line, len);
@@ -284,7 +306,7 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 	}
 	if (c->subscription || c->closing)
 		return G_SOURCE_CONTINUE; /* it has nothing more to say */
-	if (!c->in->len && !c->acceptance)
+	if (!c->in->len && !c->acceptance && !c->summary)
 		set_timeout(c, REQUEST_TIMEOUT_S);
 	if (c->in->len + (size_t)n > REQUEST_MAX_BYTES ||
 	    buffered(c->server) + (size_t)n > MAX_BUFFERED) {
