@@ -162,6 +162,7 @@ static gpointer verdict_row(Store *s, StoreQuery *q)
 	v->reason = store_text(q, 5);
 	v->details = store_json(q, 6);
 	v->time_us = sqlite3_column_int64(q, 7);
+	v->campaign = sqlite3_column_int64(q, 8);
 	return v;
 }
 
@@ -169,9 +170,25 @@ StoreVerdict *store_verdict(Store *s, gint64 campaign, GError **error)
 {
 	StoreQuery *q = store_query(s, error,
 				    "SELECT kind, effect, members, probability, why, reason, "
-				    "details, time_us FROM verdict WHERE campaign = ?",
+				    "details, time_us, campaign FROM verdict WHERE campaign = ?",
 				    "i", campaign);
 	g_autoptr(GPtrArray) rows =
 		store_rows(s, q, verdict_row, (GDestroyNotify)store_verdict_free, error);
 	return rows && rows->len ? g_ptr_array_steal_index(rows, 0) : NULL;
+}
+
+GPtrArray *store_verdicts(Store *s, gint64 first, gint64 last, GError **error)
+{
+	/* details of a survey may be long, and a list is quick */
+	StoreQuery *q = store_query(
+		s, error,
+		"SELECT kind, effect, members, probability, why, reason, "
+		"iif(length(details) > 65536, 'null', json_object("
+		"'leading', json(json_extract(details, '$.leading')), "
+		"'order', json_object('sentence', json_extract(details, '$.order.sentence')), "
+		"'commit', (SELECT title FROM candidate k WHERE k.campaign = v.campaign AND "
+		"k.idx = v.members - 1 AND k.kind = 'commit'))), time_us, campaign "
+		"FROM verdict v WHERE campaign BETWEEN ? AND ? ORDER BY campaign",
+		"ii", first, last);
+	return store_rows(s, q, verdict_row, (GDestroyNotify)store_verdict_free, error);
 }

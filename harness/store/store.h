@@ -239,6 +239,7 @@ bool store_set_document(Store *s, gint64 campaign, const char *name, const json_
 json_t *store_document(Store *s, gint64 campaign, const char *name, GError **error);
 
 typedef struct {
+	gint64 campaign;  /* on reading */
 	char *kind;	  /* cause, none, inconclusive; table: nothing was searched */
 	char *effect;	  /* cures, causes */
 	uint64_t members; /* of a cause */
@@ -258,3 +259,7 @@ bool store_set_verdict(Store *s, gint64 campaign, const StoreVerdict *v, GError 
 bool store_finish(Store *s, gint64 campaign, const StoreVerdict *v, GError **error);
 /* NULL without *error when there is none yet. */
 StoreVerdict *store_verdict(Store *s, gint64 campaign, GError **error);
+/* Those of the runs with ids from `first` to `last`, by id, for a list: `details` holds only
+ * "leading", "order": {"sentence"} and "commit": "" or the subject of the culprit (null: the
+ * candidates are no commits). */
+GPtrArray *store_verdicts(Store *s, gint64 first, gint64 last, GError **error);

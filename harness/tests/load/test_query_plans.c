@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
-#include "daemon/queue.h"
+#include "daemon/notice.h"
 #include "store/store-internal.h"
 
 #define TRIALS 20000
@@ -162,6 +162,7 @@ static void results_are_searched(void **state)
 	assert_false(store_has_evidence(s, G_MAXINT64, NULL));
 	drop(store_campaigns_page(s, 0, PAGE, NULL));
 	drop(store_campaigns_page(s, 40, PAGE, NULL));
+	drop(store_verdicts(s, 40, 40 + PAGE, NULL));
 	drop(store_candidates(s, run, NULL));
 	drop(store_builds(s, run, NULL));
 	drop(store_events(s, run, NULL));
@@ -208,6 +209,9 @@ static void queue_is_searched(void **state)
 	drop(queue_list(q, 0, PAGE, -1, NULL));
 	drop(queue_list(q, 100, PAGE, SUBMISSION_QUEUED, NULL));
 	json_decref(queue_journal(q, 200, PAGE, NULL));
+	json_decref(queue_notices(q, 0, PAGE, NULL));
+	gint64 before = queue_journal_before(q, g_get_real_time(), NULL);
+	assert_true(before > 400 && queue_was_stopped(q, before, NULL));
 	assert_true(queue_journal_last(q, NULL) > 400);
 	g_autofree char *path = g_build_filename(*state, "queue.db", NULL);
 	expect_quick(path);
