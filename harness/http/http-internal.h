@@ -92,8 +92,9 @@ typedef struct {
 	size_t expected;
 	bool begun, suspended;
 	bool late_ready;
-	HttpReply late; /* of a submission */
+	HttpReply late; /* of a submission, a summary */
 	Acceptance *acceptance;
+	SummaryWait *summary;
 	Stream *stream;
 } Exchange;
 
@@ -137,6 +138,17 @@ HttpReply http_metrics(Http *h);
 HttpReply http_belief(const HttpRoute *route, Store *s, const StoreCampaign *c);
 /* A file of the page; NULL: the page itself. */
 HttpReply http_page(const char *path);
+
+/* ---- verdict.c ---- */
+
+/* {"kind", "effect", "mask", "probability", "why", "reason", "sentence", "time_us"}, of a verdict
+ * from store_verdicts(); null of NULL. `listed`: a long reason is cut. New reference. */
+json_t *http_verdict(const StoreVerdict *v, bool listed);
+
+/* ---- summary.c ---- */
+
+/* Begins it: x->late is the answer, later. False: *ret is the answer, now. */
+bool http_summary(Exchange *x, HttpReply *ret);
 
 /* ---- events.c ---- */
 

@@ -12,6 +12,14 @@ static HttpReply from_answer(json_t *answer, const char *key, const char *as)
 	return http_reply_json(json_pack("{s:O}", as, json_object_get(a, key)));
 }
 
+/* The `before` of the next page; null: this one is the last. */
+static json_t *next_before(const json_t *all, unsigned limit)
+{
+	size_t n = json_array_size(all);
+	return n == limit ? json_incref(json_object_get(json_array_get(all, n - 1), "id"))
+			  : json_null();
+}
+
 static HttpReply list(Exchange *x)
 {
 	Request r = {.kind = REQUEST_LIST,
@@ -23,11 +31,9 @@ static HttpReply list(Exchange *x)
 	if (error)
 		return http_reply_error(0, error);
 	json_t *all = json_object_get(a, "submissions"), *trouble = json_object_get(a, "trouble");
-	size_t n = json_array_size(all);
-	json_t *next = n == r.limit ? json_incref(json_object_get(json_array_get(all, n - 1), "id"))
-				    : json_null();
-	return http_reply_json(json_pack("{s:O, s:o, s:o}", "campaigns", all, "next", next,
-					 "trouble", trouble ? json_incref(trouble) : json_null()));
+	return http_reply_json(json_pack("{s:O, s:o, s:o}", "campaigns", all, "next",
+					 next_before(all, r.limit), "trouble",
+					 trouble ? json_incref(trouble) : json_null()));
 }
 
 static HttpReply journal(Exchange *x)
@@ -39,6 +45,19 @@ static HttpReply journal(Exchange *x)
 		     : http_reply_json(json_pack("{s:O, s:O}", "journal",
 						 json_object_get(a, "journal"), "last",
 						 json_object_get(a, "last")));
+}
+
+static HttpReply notices(Exchange *x)
+{
+	Request r = {.kind = REQUEST_NOTICES, .before = x->route.before, .limit = x->route.limit};
+	g_autoptr(json_t) a = daemon_answer(x->h->d, &x->who, &r);
+	g_autoptr(GError) error = request_answer_error(a);
+	if (error)
+		return http_reply_error(0, error);
+	const json_t *all = json_object_get(a, "notices");
+	return http_reply_json(json_pack("{s:O, s:O, s:o}", "receivers",
+					 json_object_get(a, "receivers"), "notices", all, "next",
+					 next_before(all, r.limit)));
 }
 
 static HttpReply health(Http *h)
@@ -74,6 +93,8 @@ HttpReply http_lab(Exchange *x)
 		return list(x);
 	case HTTP_JOURNAL:
 		return journal(x);
+	case HTTP_NOTICES:
+		return notices(x);
 	case HTTP_DESCRIPTION:
 		return (HttpReply){
 			.status = 200, .text = g_strdup(description), .type = "application/yaml"};

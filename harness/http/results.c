@@ -59,16 +59,40 @@ static json_t *trial_json(const StoreCampaign *c, const StoreTrial *t)
 	return o;
 }
 
+/* Of the runs of a page, newest first: the verdicts by id of the run. */
+static GHashTable *verdicts_of(Store *s, const GPtrArray *page, GError **error)
+{
+	const StoreCampaign *newest = page->len ? page->pdata[0] : NULL;
+	const StoreCampaign *oldest = newest ? page->pdata[page->len - 1] : NULL;
+	g_autoptr(GPtrArray) all =
+		newest ? store_verdicts(s, oldest->id, newest->id, error) : g_ptr_array_new();
+	if (!all)
+		return NULL;
+	GHashTable *by_run = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+						   (GDestroyNotify)store_verdict_free);
+	g_ptr_array_set_free_func(all, NULL);
+	for (guint i = 0; i < all->len; i++)
+		g_hash_table_insert(by_run, &((StoreVerdict *)all->pdata[i])->campaign,
+				    all->pdata[i]);
+	return by_run;
+}
+
 static HttpReply runs(Exchange *x, Store *s)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) rows =
 		store_campaigns_page(s, x->route.before, x->route.limit, &error);
-	if (!rows)
+	g_autoptr(GHashTable) verdicts = rows ? verdicts_of(s, rows, &error) : NULL;
+	if (!verdicts)
 		return http_reply_error(0, error);
 	json_t *all = json_array(), *next = json_null();
-	for (guint i = 0; i < rows->len; i++)
-		json_array_append_new(all, run_json(rows->pdata[i]));
+	for (guint i = 0; i < rows->len; i++) {
+		const StoreCampaign *c = rows->pdata[i];
+		json_t *o = run_json(c);
+		json_object_set_new(o, "verdict",
+				    http_verdict(g_hash_table_lookup(verdicts, &c->id), true));
+		json_array_append_new(all, o);
+	}
 	if (rows->len == x->route.limit)
 		next = json_integer(((StoreCampaign *)rows->pdata[rows->len - 1])->id);
 	return http_reply_json(json_pack("{s:o, s:o}", "runs", all, "next", next));
@@ -93,7 +117,7 @@ static HttpReply run(Store *s, const StoreCampaign *c)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) candidates = store_candidates(s, c->id, &error);
-	g_autoptr(StoreVerdict) v = error ? NULL : store_verdict(s, c->id, &error);
+	g_autoptr(GPtrArray) v = error ? NULL : store_verdicts(s, c->id, c->id, &error);
 	unsigned last = error ? 0 : store_last_trial(s, c->id, &error);
 	if (error)
 		return http_reply_error(0, error);
@@ -107,14 +131,7 @@ static HttpReply run(Store *s, const StoreCampaign *c)
 				       kx_json_text(a->name), "title", kx_json_text(a->title)));
 	}
 	json_object_set_new(o, "candidates", all);
-	g_autofree char *mask = v ? g_strdup_printf("0x%" G_GINT64_MODIFIER "x", v->members) : NULL;
-	json_object_set_new(o, "verdict",
-			    v ? json_pack("{s:o, s:o, s:s, s:f, s:o, s:o, s:I}", "kind",
-					  kx_json_text(v->kind), "effect", kx_json_text(v->effect),
-					  "mask", mask, "probability", v->probability, "why",
-					  kx_json_text(v->why), "reason", kx_json_text(v->reason),
-					  "time_us", (json_int_t)v->time_us)
-			      : json_null());
+	json_object_set_new(o, "verdict", http_verdict(v->len ? v->pdata[0] : NULL, false));
 	return http_reply_json(json_pack("{s:o}", "run", o));
 }
 

@@ -7,6 +7,7 @@
 
 #define MAX_TARGET 2048
 #define MAX_REASON 500
+#define MAX_SINCE 40
 #define DEFAULT_LIMIT 50
 #define MAX_LIMIT 200
 
@@ -23,6 +24,8 @@ static const HttpRow routes[] = {
 	{"POST", "api/v1/campaigns/#id/resume", HTTP_RESUME, HTTP_OPERATE, ""},
 	{"POST", "api/v1/campaigns/#id/cancel", HTTP_CANCEL, HTTP_OPERATE, ""},
 	{"GET", "api/v1/journal", HTTP_JOURNAL, HTTP_READ, "after limit"},
+	{"GET", "api/v1/summary", HTTP_SUMMARY, HTTP_READ, "since format"},
+	{"GET", "api/v1/notices", HTTP_NOTICES, HTTP_READ, "before limit"},
 	{"GET", "api/v1/targets", HTTP_TARGETS, HTTP_READ, ""},
 	{"POST", "api/v1/targets/$target/release", HTTP_RELEASE, HTTP_ADMIN, ""},
 	{"POST", "api/v1/targets/$target/quarantine", HTTP_QUARANTINE, HTTP_ADMIN, "reason"},
@@ -148,11 +151,38 @@ static bool take_reason(const char *value, HttpRoute *r)
 	return true;
 }
 
+/* What it means only the command knows (daemon_summarise). */
+static bool take_since(const char *value, HttpRoute *r)
+{
+	size_t len = strlen(value);
+	g_free(r->since);
+	r->since = g_strdup(value);
+	return len > 0 && len <= MAX_SINCE &&
+	       strspn(value,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:.+-") == len;
+}
+
+static bool take_format(const char *value, HttpRoute *r)
+{
+	static const char *const names[HTTP_FORMAT_MAX] = {"json", "md", "html"};
+	for (int i = 0; i < HTTP_FORMAT_MAX; i++) {
+		if (!g_str_equal(value, names[i]))
+			continue;
+		r->format = (HttpFormat)i;
+		return true;
+	}
+	return false;
+}
+
 static bool take_pair(const char *key, const char *value, HttpRoute *r)
 {
 	gint64 n;
 	if (g_str_equal(key, "reason"))
 		return take_reason(value, r);
+	if (g_str_equal(key, "since"))
+		return take_since(value, r);
+	if (g_str_equal(key, "format"))
+		return take_format(value, r);
 	if (g_str_equal(key, "state"))
 		return (r->state = submission_state_of(value)) >= 0;
 	if (g_str_equal(key, "before"))
@@ -239,5 +269,6 @@ void http_route_clear(HttpRoute *r)
 	g_free(r->path);
 	g_free(r->target);
 	g_free(r->reason);
+	g_free(r->since);
 	*r = (HttpRoute){0};
 }

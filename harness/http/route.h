@@ -18,6 +18,8 @@ typedef enum {
 	HTTP_RESUME,
 	HTTP_CANCEL,
 	HTTP_JOURNAL,
+	HTTP_SUMMARY,
+	HTTP_NOTICES,
 	HTTP_TARGETS,
 	HTTP_RELEASE,
 	HTTP_QUARANTINE,
@@ -34,6 +36,8 @@ typedef enum {
 	HTTP_ROUTE_MAX
 } HttpRouteKind;
 
+typedef enum { HTTP_JSON_FORMAT, HTTP_MARKDOWN, HTTP_HTML, HTTP_FORMAT_MAX } HttpFormat;
+
 typedef struct {
 	HttpRouteKind kind;
 	HttpRole role; /* that it takes at least; HTTP_NOBODY: none */
@@ -48,6 +52,8 @@ typedef struct {
 	gint64 before, after, campaign; /* 0: not given */
 	char *reason;			/* one line of UTF-8, at most 500 bytes */
 	unsigned limit;			/* 1…200; default 50 */
+	char *since;			/* letters, digits, ":", ".", "+", "-"; NULL: not given */
+	HttpFormat format;
 } HttpRoute;
 
 /* A line of the table of routes. */

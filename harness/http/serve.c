@@ -170,6 +170,8 @@ static void on_completed(void *user, struct MHD_Connection *c, void **context,
 	h->reserved -= x->expected;
 	if (x->acceptance)
 		daemon_submit_drop(x->acceptance);
+	if (x->summary)
+		daemon_summarise_drop(x->summary);
 	if (x->stream)
 		http_stream_free(x->stream);
 	set_phase(x, PEER_RECEIVES);
@@ -214,6 +216,13 @@ static void on_accepted(const json_t *answer, gpointer user)
 	http_resume(x);
 }
 
+static enum MHD_Result wait_for_answer(Exchange *x)
+{
+	x->suspended = true;
+	MHD_suspend_connection(x->c);
+	return MHD_YES;
+}
+
 /* The body is the socket's submission, without "v" and "do": these are put in front, and a second
  * one is refused where it is read. */
 static enum MHD_Result submit(Exchange *x)
@@ -229,11 +238,7 @@ static enum MHD_Result submit(Exchange *x)
 	g_string_prepend(x->body, begin);
 	set_phase(x, PEER_SENDS);
 	x->acceptance = daemon_submit(x->h->d, &x->who, x->body->str, x->body->len, on_accepted, x);
-	if (x->late_ready)
-		return send_reply(x, &x->late);
-	x->suspended = true;
-	MHD_suspend_connection(x->c);
-	return MHD_YES;
+	return x->late_ready ? send_reply(x, &x->late) : wait_for_answer(x);
 }
 
 static enum MHD_Result answer(Exchange *x, const char *method)
@@ -244,7 +249,14 @@ static enum MHD_Result answer(Exchange *x, const char *method)
 		HttpReply head = {.status = 200, .type = "text/event-stream"};
 		return send_reply(x, &head);
 	}
-	HttpReply r = x->route.kind >= HTTP_RUNS ? http_results(x) : http_lab(x);
+	HttpReply r;
+	if (x->route.kind == HTTP_SUMMARY) {
+		set_phase(x, PEER_SENDS);
+		if (http_summary(x, &r))
+			return wait_for_answer(x);
+	} else {
+		r = x->route.kind >= HTTP_RUNS ? http_results(x) : http_lab(x);
+	}
 	return send_reply(x, &r);
 }
 

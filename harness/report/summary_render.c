@@ -125,7 +125,7 @@ char *summary_render(const json_t *doc, const char *format, bool colour)
 			    bool colour);
 	} formats[] = {{"text", put_text}, {"md", put_md}, {"html", put_html}};
 	if (g_str_equal(format, "json")) {
-		g_autofree char *text = json_dumps(doc, JSON_INDENT(2));
+		g_autofree char *text = json_dumps(doc, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		return g_strconcat(text, "\n", NULL);
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {

@@ -50,6 +50,9 @@ static void check_route(const char *method, const char *target)
 	must((r.kind == HTTP_CAMPAIGN) <= (r.id > 0));
 	must((r.kind == HTTP_TRIAL || r.kind == HTTP_TRIAL_FILES) <= (r.trial > 0));
 	must(!r.folder || r.kind == HTTP_FILE);
+	must(r.format < HTTP_FORMAT_MAX);
+	for (const char *p = r.since; p && *p; p++)
+		must(g_ascii_isalnum(*p) || strchr(":.+-", *p));
 	must(r.kind != HTTP_FILE || (r.run && r.path));
 	if (r.run)
 		check_path(r.run);

@@ -155,6 +155,12 @@ class Hostile(unittest.TestCase):
             self.assertIn(NASTY, [j["text"] for j in self.plain("/api/v1/journal")["journal"]])
             self.plain("/api/v1/campaigns")
             self.plain("/api/v1/targets")
+            s = [s for s in self.plain("/api/v1/summary")["submissions"] if s["id"] == n][0]
+            self.assertEqual((s["verdict"]["sentence"], s["notes"]["verdict"]["text"]), (NASTY, NASTY))
+            tags = Tags()
+            tags.feed(lab.ask("/api/v1/summary?format=html")[1].decode("utf-8"))
+            self.assertLessEqual({t for t, _ in tags.found}, {"html", "meta", "title", "style", "h1", "h2", "dl", "dt", "dd", "br", "code"})
+            self.assertNotRegex(lab.ask("/api/v1/summary?format=md")[1], rb"[\x00-\x09\x0b-\x1f\x7f]")
             metrics = lab.ask("/metrics")[1].decode("ascii")
             for line in metrics.splitlines():
                 self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[\w./-]+"(,\w+="[\w./-]+")*\})? -?\d+(\.\d+)?)$')

@@ -43,6 +43,7 @@ class Client:
         self.packed = lab.campaign("q", "trials=1 ms=1")
         self.counts = collections.Counter()
         self.known = {"id": [1, 2, 3, 99], "run": [self.run], "trial": [1, 2, 9], "target": ["t1"],
+                      "since": ["12h", "90m", "3d", "22:00", "2026-11-22T22:00"],
                       "path": ["trials/1/console.log", "report.html", "trials/1/", "trials/1/x.html", "icon.svg"]}
 
         self.refresh()
