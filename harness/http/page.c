@@ -48,6 +48,9 @@ static const char results_js[] = {
 static const char state_js[] = {
 #include "state.js.inc"
 };
+static const char summary_js[] = {
+#include "summary.js.inc"
+};
 static const char trial_js[] = {
 #include "trial.js.inc"
 };
@@ -73,6 +76,7 @@ static const struct {
 	{"overview.js", script, overview_js},
 	{"results.js", script, results_js},
 	{"state.js", script, state_js},
+	{"summary.js", script, summary_js},
 	{"trial.js", script, trial_js},
 	{"words.js", script, words_js},
 };

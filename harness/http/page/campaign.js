@@ -121,8 +121,7 @@ function runVerdict(run) {
 	const v = run.verdict;
 	if (!v)
 		return null;
-	const names = v.kind === 'cause' ? variant(run.candidates, v.mask).map((n) => code(n, 120)) : [];
-	return [h('strong', null, VERDICTS[v.kind] ?? bdi(v.kind, 40)), names.length ? [': ', names.map((n, i) => [i ? ' + ' : null, n])] : null,
+	return [h('strong', null, VERDICTS[v.kind] ?? bdi(v.kind, 40), v.sentence === v.reason ? null : [': ', bdi(v.sentence, 500)]),
 		v.probability > 0 ? [' ', h('b', {class: 'n'}, percent(v.probability))] : null,
 		v.reason ? h('span', {class: 'why'}, bdi(v.reason, 500)) : null];
 }

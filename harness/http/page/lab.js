@@ -37,10 +37,17 @@ function row(t, lab) {
 	const sick = t.health && t.health !== 'ok';
 	return h('tr', {'data-key': `t${t.name}`},
 		h('th', {scope: 'row'}, bdi(t.name, 80)),
-		h('td', {'data-label': 'Used by'}, holders(t, lab), t.slots > 1 ? h('span', {class: 'quiet'},
-			` (${(t.leases ?? []).length} of ${t.slots})`) : null),
-		h('td', {'data-label': 'Health'}, health(t) ?? h('span', {class: 'quiet'}, '–'),
+		h('td', {'data-label': 'Used by'}, h('span', null, holders(t, lab), t.slots > 1 ? h('span', {class: 'quiet'},
+			` (${(t.leases ?? []).length} of ${t.slots})`) : null)),
+		h('td', {'data-label': 'Health'}, h('span', null, health(t) ?? h('span', {class: 'quiet'}, '–')),
 			sick && lab.mayAct ? h('span', {class: 'acts below'}, button('release', 'Release', t), t.checking ? null : button('check', 'Check now', t)) : null));
+}
+
+export function targetTable(all, lab) {
+	return h('table', {class: 'cards'},
+		h('thead', null, h('tr', null, h('th', {scope: 'col'}, 'Target'), h('th', {scope: 'col'}, 'Used by'),
+			h('th', {scope: 'col'}, 'Health'))),
+		h('tbody', null, all.map((t) => row(t, lab))));
 }
 
 export function targets(lab) {
@@ -51,10 +58,7 @@ export function targets(lab) {
 		all.length ? h('p', {class: 'quiet'}, `${count(all.length, 'target')}, `,
 			`${all.filter((t) => (t.leases ?? []).length).length} in use`,
 			sick.length ? [', ', h('strong', {class: 'bad'}, `${sick.length} in quarantine`)] : null) : null,
-		all.length ? h('table', {class: 'cards'},
-			h('thead', null, h('tr', null, h('th', {scope: 'col'}, 'Target'), h('th', {scope: 'col'}, 'Used by'),
-				h('th', {scope: 'col'}, 'Health'))),
-			h('tbody', null, [...sick, ...all.filter((t) => !sick.includes(t))].map((t) => row(t, lab))))
+		all.length ? targetTable([...sick, ...all.filter((t) => !sick.includes(t))], lab)
 			: h('p', {class: 'quiet'}, 'None is known: the configuration names none, and nothing is in the queue.'));
 }
 

@@ -7,6 +7,7 @@ import {log} from './log.js';
 import {overview} from './overview.js';
 import {results} from './results.js';
 import {Lab} from './state.js';
+import {summary} from './summary.js';
 import {trial} from './trial.js';
 
 const RENDER_MS = 400; // at most so often, and at most a tenth of the time
@@ -19,6 +20,8 @@ let view = null, trouble = null, due = null;
 
 const routes = [
 	[/^#?\/?$/, () => overview(lab)],
+	[/^#\/summary$/, () => summary(lab, '12h')],
+	[/^#\/summary\/([A-Za-z0-9:.-]{1,40})$/, (since) => summary(lab, since)],
 	[/^#\/results$/, () => results()],
 	[/^#\/campaign\/(\d{1,15})$/, (id) => campaign(lab, Number(id), null)],
 	[/^#\/run\/([^/]+)$/, (run) => campaign(lab, null, run)],
@@ -99,7 +102,7 @@ function go(first) {
 	ui.confirming = null;
 	const at = location.hash.split('/')[1] ?? '';
 	for (const a of document.querySelectorAll('header nav a')) {
-		const here = at === '' ? a.hash === '#/' : at === 'results' && a.hash === '#/results';
+		const here = ['', 'summary', 'results'].includes(at) && a.hash === `#/${at}`;
 		if (here)
 			a.setAttribute('aria-current', 'page');
 		else

@@ -86,24 +86,26 @@ function queuedRow(c, lab, confirming) {
 			c.question ? h('span', {class: 'why'}, bdi(c.question, 200)) : null),
 		h('td', {'data-label': 'State'}, state(c.state)),
 		h('td', {'data-label': 'Why'}, h('span', null, bdi(c.waits_for ?? (c.state === 'paused' ? 'on request, until it is resumed' : 'waits for its turn'), 200),
-			c.reason ? h('span', {class: 'why'}, bdi(c.reason, 300)) : null)),
+			c.reason && !c.waits_for?.includes(c.reason) ? h('span', {class: 'why'}, bdi(c.reason, 300)) : null)),
 		h('td', {'data-label': 'Owner'}, bdi(c.owner, 40), c.priority ? `, priority ${c.priority}` : null),
 		h('td', {'data-label': 'Submitted'}, when(c.created_us)),
 		lab.mayAct ? h('td', null, buttons(c, lab, confirming)) : null);
 }
 
-function waiting(lab, confirming) {
-	const all = [...lab.campaigns.values()].filter((c) => !isOver(c) && !isRunning(c))
-		.sort((a, b) => (a.state === 'paused') - (b.state === 'paused') || b.priority - a.priority || a.id - b.id);
-	if (!all.length)
-		return null;
+// By urgency.
+export function waitingTable(some, lab, confirming) {
+	const all = [...some].sort((a, b) => (a.state === 'paused') - (b.state === 'paused') || b.priority - a.priority || a.id - b.id);
 	const head = ['Campaign', 'State', 'Why', 'Owner', 'Submitted'];
-	return h('section', {'aria-labelledby': 'waiting', 'data-key': 'waiting'},
-		h('h2', {id: 'waiting'}, 'Waiting'),
-		h('table', {class: 'cards'},
-			h('thead', null, h('tr', null, head.map((t) => h('th', {scope: 'col'}, t)),
-				lab.mayAct ? h('td', null) : null)),
-			h('tbody', null, all.map((c) => queuedRow(c, lab, confirming)))));
+	return h('table', {class: 'cards'},
+		h('thead', null, h('tr', null, head.map((t) => h('th', {scope: 'col'}, t)),
+			lab.mayAct ? h('td', null) : null)),
+		h('tbody', null, all.map((c) => queuedRow(c, lab, confirming))));
+}
+
+function waiting(lab, confirming) {
+	const all = [...lab.campaigns.values()].filter((c) => !isOver(c) && !isRunning(c));
+	return all.length ? h('section', {'aria-labelledby': 'waiting', 'data-key': 'waiting'},
+		h('h2', {id: 'waiting'}, 'Waiting'), waitingTable(all, lab, confirming)) : null;
 }
 
 // The answer in a sentence.
@@ -123,7 +125,7 @@ export function reports(run) {
 		h('a', {href: `#/run/${encodeURIComponent(run)}`}, 'evidence')];
 }
 
-function overItem(c, lab, confirming) {
+export function overItem(c, lab, confirming) {
 	return h('li', {'data-key': `c${c.id}`},
 		h('p', null, state(c.state), ' ', h('a', {href: `#/campaign/${c.id}`}, `${c.id} `, bdi(c.name, 80)), ' ',
 			when(c.finished_us)),
@@ -139,6 +141,7 @@ function over(lab, confirming) {
 	const all = [...lab.campaigns.values()].filter(isOver).sort((a, b) => b.id - a.id);
 	return h('section', {'aria-labelledby': 'over', 'data-key': 'over'},
 		h('h2', {id: 'over'}, 'Over'),
+		h('p', null, h('a', {href: '#/summary'}, 'What became of last night')),
 		all.length ? h('ol', {class: 'over'}, all.map((c) => overItem(c, lab, confirming)))
 			: h('p', {class: 'quiet'}, 'Nothing yet.'),
 		lab.next ? h('p', null, h('button', {type: 'button', 'data-act': 'older'}, 'Older ones')) : null);

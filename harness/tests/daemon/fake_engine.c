@@ -3,10 +3,11 @@
  * is lost or counted twice shows there. How it plays is a comment in the campaign file: # fake:
  * trials=5 ms=20 crash=3 refuse=1 garbage=1 deaf=1 linger=500 crash=N: dies once, in trial N.
  * refuse=N: ends with an error for the first N sittings. garbage: says what is no event. deaf:
- * SIGTERM does not end it. linger: its job outlives it by so many ms. Comments "# say: EVENT" are
- * said as they are, once a sitting. While the file CACHE/sick-TARGET is there, the target is: three
- * trials fail because of the machine and the engine gives in, or with ladder=1 says that the
- * machine cannot be brought back; `health` plays kexsect health.
+ * SIGTERM does not end it. linger: its job outlives it by so many ms. gate=N: trial N
+ * (check_gate=1: the check) begins when the file RESULTS/open-NAME is there. Comments "# say:
+ * EVENT" are said as they are, once a sitting. While the file CACHE/sick-TARGET is there, the
+ * target is: three trials fail because of the machine and the engine gives in, or with ladder=1
+ * says that the machine cannot be brought back; `health` plays kexsect health.
  *
  * It holds a lock on the campaign, and its jobs one on the target: who finds one taken writes to
  * RESULTS/violations. */
@@ -215,6 +216,14 @@ static bool is_sick(const Play *p)
 	return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
+/* Who looks on says when it goes on, however slow they are. */
+static void wait_at_gate(const Play *p)
+{
+	g_autofree char *path = g_strdup_printf("%s/open-%s", p->results, p->name);
+	while (!stopped && !g_file_test(path, G_FILE_TEST_EXISTS))
+		sleep_ms(20);
+}
+
 /* What an engine does with a machine that does not answer; its exit status. */
 static int give_in(const Play *p)
 {
@@ -258,6 +267,8 @@ static int check(const Play *p)
 	}
 	for (unsigned t = 0; t < option(p, "check_ms") && !stopped; t += 5)
 		sleep_ms(5);
+	if (option(p, "check_gate"))
+		wait_at_gate(p);
 	g_autofree char *mark = g_strdup_printf("%s/check-crashed-%s", p->results, p->name);
 	bool once = (how == 2 || how == 3) && !g_file_test(mark, G_FILE_TEST_EXISTS) &&
 		    kx_write_scratch(mark, "", -1, 0644, NULL);
@@ -296,6 +307,8 @@ static int play(Play *p)
 			raise(SIGKILL);
 		if (is_sick(p))
 			return give_in(p);
+		if (n == option(p, "gate"))
+			wait_at_gate(p);
 		if (!trial(p, n)) {
 			fputs("kexsect: stopped\n", stderr);
 			return 1;

@@ -13,7 +13,7 @@ test('nothing is there yet, and then it is', async ({page}) => {
 	await page.goto(lab.url);
 	await expect(page.getByRole('heading', {name: 'Nothing has been submitted yet'})).toBeVisible();
 	await expect(page.locator('#state')).toHaveText(/live/);
-	await lab.submit('first', {play: 'trials=40 ms=100', title: 'The first', question: 'Which one is it?', say: [
+	await lab.submit('first', {play: 'trials=40 ms=20 gate=30', title: 'The first', question: 'Which one is it?', say: [
 		{event: 'leader', trial: 1, name: 'split-enable', kind: 'set', members: ['split-enable'], probability: 0.64},
 		{event: 'experiment', name: 'split-enable + b', purpose: 'search', mode: 'kexec', boots: 3, reason: 'gives 0.61 bits', seconds_left: 4200}]});
 	const card = page.getByRole('article', {name: 'The first'});
@@ -22,8 +22,9 @@ test('nothing is there yet, and then it is', async ({page}) => {
 	await expect(card).toContainText('split-enable 64 %');
 	await expect(card).toContainText('gives 0.61 bits');
 	await expect(card).toContainText('about 1 h 10 min left');
-	await expect(card).toContainText(/fault ([5-9]|[1-3]\d)\b/);
+	await expect(card).toContainText(/fault 29\b/);
 	await expect(page.getByRole('row', {name: /^t1/})).toContainText('1 first');
+	lab.open('first');
 	const over = page.getByRole('region', {name: 'Over'});
 	await expect(over).toContainText('it cures the fault 99.5 %');
 	await expect(over).toContainText('40 trials');
@@ -32,9 +33,10 @@ test('nothing is there yet, and then it is', async ({page}) => {
 });
 
 test('what the checks before a night found', async ({page}) => {
-	const good = await lab.submit('sound', {play: 'trials=1 ms=1 check_ms=3000'});
+	const good = await lab.submit('sound', {play: 'trials=1 ms=1 check_gate=1'});
 	await page.goto(`${lab.url}/#/campaign/${good.id}`);
 	await expect(page.locator('main')).toContainText('are being checked');
+	lab.open('sound');
 	await expect(page.locator('main')).toContainText('✓ ready');
 	const bad = await lab.submit('wrong', {play: 'trials=3 ms=1 check=1'});
 	await page.goto(`${lab.url}/#/campaign/${bad.id}`);
@@ -43,7 +45,7 @@ test('what the checks before a night found', async ({page}) => {
 });
 
 test('what waits says why, by urgency', async ({page}) => {
-	const a = await lab.submit('long', {play: 'trials=900 ms=50'});
+	const a = await lab.submit('long', {play: 'trials=100000 ms=50'});
 	await lab.wait(a.id, 'running');
 	await page.goto(lab.url);
 	await lab.submit('patient');
@@ -59,20 +61,22 @@ test('what waits says why, by urgency', async ({page}) => {
 });
 
 test('each trial is counted once, whatever comes twice', async ({page}) => {
-	const c = await lab.submit('counted', {play: 'trials=60 ms=30'});
+	const c = await lab.submit('counted', {play: 'trials=60 ms=30 gate=50'});
 	await page.goto(`${lab.url}/#/campaign/${c.id}`);
-	for (let i = 0; i < 4; i++) {
-		await page.waitForTimeout(400);
+	for (let i = 0; i < 4; i++) { // in the middle of it
+		await expect(page.locator('main')).toContainText(/fault \d/);
 		await page.reload();
 	}
+	await expect(page.getByText('fault 49')).toBeVisible();
+	lab.open('counted');
 	await expect(page.locator('.kicker')).toContainText('done');
 	await expect(page.getByText('fault 60')).toBeVisible();
 	await expect(page.getByText('1 to 50 of 60').or(page.getByText('11 to 60 of 60'))).toBeVisible();
 });
 
 test('the daemon is killed, and the page goes on with the next one', async ({page}) => {
-	page.expected = [/ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK)/];
-	const c = await lab.submit('survivor', {play: 'trials=300 ms=40', title: 'It survives'});
+	page.expected = [/net::ERR_/];
+	const c = await lab.submit('survivor', {play: 'trials=100000 ms=40', title: 'It survives'});
 	await lab.wait(c.id, 'running');
 	await page.goto(lab.url);
 	const card = page.getByRole('article', {name: 'It survives'});
@@ -101,15 +105,14 @@ test('nobody looks: nothing is asked @long', async ({page}) => {
 		await page.waitForTimeout(4000);
 		return asked.length - before;
 	}, {timeout: 40000}).toBe(0);
-	asked.length = 0;
-	await page.waitForTimeout(3000);
-	expect(asked, 'live, and nothing happens').toEqual([]);
 	await page.evaluate(() => {
 		Object.defineProperty(document, 'hidden', {get: () => true, configurable: true});
 		document.dispatchEvent(new Event('visibilitychange'));
 	});
 	await expect(page.locator('#state')).toContainText('asleep');
 	await expect.poll(async () => (await lab.metrics()).kexsect_http_streams).toBe(0);
+	asked.length = 0;
+	await page.waitForTimeout(3000);
 	expect(asked).toEqual([]);
 	await page.evaluate(() => {
 		delete document.hidden;
@@ -160,6 +163,42 @@ test('a campaign, its belief, trials, faults and files', async ({page}) => {
 	await expect(page.getByRole('heading', {name: 'There is nothing here'})).toBeVisible();
 });
 
+test('what became of last night', async ({page}) => {
+	const bad = await lab.submit('hopeless', {play: 'trials=3 ms=1 check=1'});
+	await lab.wait(bad.id, 'failed');
+	const c = await lab.submit('tonight', {play: 'trials=30 ms=1 gate=20', title: 'Of this night', say: [
+		{event: 'leader', trial: 1, name: 'split-enable', kind: 'set', members: ['split-enable'], probability: 0.64}]});
+	await lab.wait(c.id, 'running');
+	await page.goto(lab.url);
+	await page.getByRole('link', {name: 'What became of last night'}).click();
+	await expect(page.getByRole('heading', {level: 1, name: 'Last night'})).toBeVisible();
+	await expect(page.getByRole('link', {name: 'Last night'})).toHaveAttribute('aria-current', 'page');
+	await expect(page.getByRole('region', {name: 'Failed'})).toContainText('hopeless');
+	await expect(page.getByRole('region', {name: 'Failed'})).toContainText('0 of 30 boots fault');
+	const running = page.getByRole('region', {name: 'Still running'});
+	await expect(running).toContainText('tonight');
+	await expect(running).toContainText('split-enable 64 %');
+	await lab.submit('sleeper', {target: 't9'});
+	lab.kexsect('target', 'quarantine', 't9', '--reason', 'it smells');
+	lab.open('tonight'); // it is read again when something ends
+	await expect(page.getByRole('region', {name: 'Verdicts'})).toContainText('tonight');
+	await expect(running).toHaveCount(0);
+	await expect(page.getByRole('region', {name: 'Targets in quarantine'})).toContainText('it smells');
+	const late = await lab.submit('latecomer', {target: 't9'});
+	await lab.ask(`/api/v1/campaigns/${late.id}/pause`, {method: 'POST'});
+	await page.getByRole('button', {name: 'Read again'}).click();
+	await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('latecomer');
+	await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('on request, until it is resumed');
+	await expect(page.getByRole('region', {name: 'Disks'})).toContainText('results');
+	lab.kexsect('target', 'release', 't9');
+	await lab.ask(`/api/v1/campaigns/${late.id}/cancel`, {method: 'POST'});
+	await page.getByRole('link', {name: '3 days'}).click();
+	await expect(page.getByRole('heading', {level: 1, name: 'The last 3 days'})).toBeVisible();
+	await expect(page.getByRole('region', {name: 'Cancelled'})).toContainText('latecomer');
+	await page.getByRole('link', {name: 'Results'}).click();
+	await expect(page.getByRole('row', {name: /^tonight-1/})).toContainText('as seen 99.5 %');
+});
+
 test('a target in quarantine, and back', async ({page}) => {
 	await page.goto(lab.url);
 	const row = page.getByRole('row', {name: /^t1/}), t9 = page.getByRole('row', {name: /^t9/});
@@ -168,7 +207,7 @@ test('a target in quarantine, and back', async ({page}) => {
 	await expect(t9).toContainText('nobody used it');
 	lab.kexsect('target', 'release', 't9');
 	await expect(t9).toContainText('healthy');
-	await lab.submit('keeps-t1', {play: 'trials=2000 ms=20'});
+	await lab.submit('keeps-t1', {play: 'trials=100000 ms=20'});
 	await expect(row).toContainText('keeps-t1');
 	await expect(row).toContainText('healthy');
 	lab.kexsect('target', 'quarantine', 't1', '--reason', 'its BMC lies');

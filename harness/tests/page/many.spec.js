@@ -58,7 +58,7 @@ for (const [scheme, width] of [['light', 1280], ['dark', 1280], ['light', 360]])
 		await page.emulateMedia({colorScheme: scheme});
 		await page.setViewportSize({width, height: 800});
 		await page.addInitScript((t) => location.protocol === 'http:' && sessionStorage.setItem('kexsect-token', t), lab.tokens.admin);
-		for (const at of ['', `#/campaign/${lab.live.id}`, `#/run/${run}`, `#/run/${run}/trial/1`, `#/run/${run}/trial/1/file/console.log`, '#/results']) {
+		for (const at of ['', `#/campaign/${lab.live.id}`, `#/run/${run}`, `#/run/${run}/trial/1`, `#/run/${run}/trial/1/file/console.log`, '#/results', '#/summary/7d']) {
 			await page.goto('about:blank');
 			await page.goto(`${lab.url}/${at}`);
 			await expect(page.locator('#state')).toContainText('live');
