@@ -14,6 +14,7 @@
 
 #define MAX_ANSWER (64u << 10) /* of what the receiver says; more ends the connection */
 #define SHOWN_ANSWER 300
+#define SHORTEST_SECRET 6 /* part of an address */
 #define RECEIPT_SIZE 4096
 #define MAX_RETRY_AFTER_S 86400
 
@@ -199,6 +200,20 @@ static char *shown(const char *text, gsize len)
 	return g_strdup(g_strstrip(valid));
 }
 
+/* A receiver may repeat what it was asked for, and where it listens may be a secret: what is long
+ * enough in the address to be one is left out. */
+static void hide_address(const Attempt *a, GString *text)
+{
+	char *url = NULL;
+	curl_easy_getinfo(a->curl, CURLINFO_EFFECTIVE_URL, &url);
+	const char *host = url ? strstr(url, "://") : NULL;
+	const char *path = host ? strchr(host + 3, '/') : NULL;
+	g_auto(GStrv) parts = g_strsplit_set(path ? path : "", "/?&=;#", -1);
+	for (char **p = parts; *p; p++)
+		if (strlen(*p) >= SHORTEST_SECRET)
+			g_string_replace(text, *p, "…", 0);
+}
+
 static char *describe(const Attempt *a, CURLcode code, long status, bool webhook)
 {
 	if (asked_to_end && !a->begun)
@@ -207,7 +222,9 @@ static char *describe(const Attempt *a, CURLcode code, long status, bool webhook
 		const char *why = *a->why ? a->why : curl_easy_strerror(code);
 		return code ? shown(why, strlen(why)) : g_strdup("");
 	}
-	g_autofree char *answer = shown(a->answer->str, a->answer->len);
+	g_autoptr(GString) said = g_string_new(a->answer->str);
+	hide_address(a, said);
+	g_autofree char *answer = shown(said->str, said->len);
 	return g_strdup_printf("HTTP %ld%s%s", status, *answer ? ": " : "", answer);
 }
 

@@ -153,9 +153,10 @@ class Notices(unittest.TestCase):
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
                 self.send_response(outer.status)
-                self.send_header("Content-Length", "3")
+                said = b"" if outer.status == 204 else f"<b> {self.path} is none of mine, {self.path.split('/')[-1]}".encode()
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
-                self.wfile.write(b"<b>")
+                self.wfile.write(said)
                 outer.taken += 1
 
             def log_message(self, *_):
@@ -186,8 +187,11 @@ class Notices(unittest.TestCase):
                           ("alice", "verdict", "told: it cures the fault")}, o)
         self.assertEqual({n["state"] for n in o["notices"]} - {"pending", "sending"}, set())
         self.assertEqual([(x["name"], x["way"]) for x in o["receivers"]], [("team", "webhook"), ("alice", "mail")])
-        for hidden in (SECRET, MAIL, "hook", "smtp:"):
+        self.assertIn("is none of mine", data.decode())
+        for hidden in (SECRET, MAIL, "smtp:"):
             self.assertNotIn(hidden, data.decode())
+            self.assertNotIn(hidden, lab.ask("/api/v1/journal")[1].decode())
+            self.assertNotIn(hidden, lab.ask("/api/v1/summary")[1].decode())
         self.status = 204
         lab.wait_until(lambda: [n["state"] for n in self.notices(lab) if n["receiver"] == "team"] == ["sent"] * 2, "they are sent", 60)
         doc = lab.json("/api/v1/summary")[1]
