@@ -254,6 +254,7 @@ static const struct option submit_options[] = {
 	{"compile-minutes", required_argument, NULL, OPT_COMPILE},
 	{"disk-gib", required_argument, NULL, OPT_DISK},
 	OPTION_SOURCE,
+	OPTION_TOOLCHAIN,
 	{"again", no_argument, NULL, OPT_AGAIN},
 	{"no-preflight", no_argument, NULL, OPT_NO_PREFLIGHT},
 	{0}};
@@ -304,9 +305,10 @@ const Command cmd_submit = {
 		"                      it runs in these hours of the day only\n"
 		"  --hours H, --boots N, --compile-minutes M, --disk-gib G (evidence)\n"
 		"                      a budget in place of the campaign's\n"
-		"  --source NAME=PATH  a recipe's source, where the daemon can read it "
-		"($KEXSECT_SOURCES, "
-		"too)\n"
+		"  --source NAME=PATH, --toolchain [NAME=]PROFILE\n"
+		"                      as for run, where the daemon can read them "
+		"($KEXSECT_SOURCES\n"
+		"                      and $KEXSECT_TOOLCHAINS, too)\n"
 		"  --again             a new run, when the last one has its verdict\n"
 		"  --no-preflight      start without 'kexsect check --boot' before\n" HELP_SOCKET
 		"  --json              the daemon's answer\n",

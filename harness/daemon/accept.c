@@ -124,6 +124,7 @@ static Submission *make_submission(const Acceptance *a, GError **error)
 	submission_set(&s->file, file + len + 1);
 	submission_set(&s->data, kx_json_str(a->said, "data"));
 	submission_set(&s->sources, kx_json_str(a->said, "sources"));
+	submission_set(&s->toolchains, kx_json_str(a->said, "toolchains"));
 	submission_set(&s->owner, a->peer.name);
 	submission_set(&s->window, kx_json_str(w, "window"));
 	g_strfreev(s->targets);

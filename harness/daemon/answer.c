@@ -54,6 +54,7 @@ json_t *submission_json(const Submission *s, const DaemonConfig *c)
 	set_text(o, "question", s->question);
 	set_text(o, "digest", s->digest);
 	set_text(o, "sources", s->sources);
+	set_text(o, "toolchains", s->toolchains);
 	set_text(o, "reason", s->reason);
 	set_text(o, "waits_for", s->state == SUBMISSION_QUEUED ? s->wait_reason : NULL);
 	set_text(o, "window", *s->window ? s->window : c->window);

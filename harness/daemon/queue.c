@@ -79,6 +79,7 @@ static const char *const steps[] = {
 	/* what was given in place of recipes' sources; budget for the evidence */
 	"ALTER TABLE submission ADD COLUMN sources TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE submission ADD COLUMN disk_gib REAL NOT NULL DEFAULT 0",
+	"ALTER TABLE submission ADD COLUMN toolchains TEXT NOT NULL DEFAULT ''",
 };
 
 #define APPLICATION 0x6b78716e /* "kxqn" */
@@ -118,7 +119,7 @@ static const gsize strings[] = {
 	G_STRUCT_OFFSET(Submission, owner),    G_STRUCT_OFFSET(Submission, window),
 	G_STRUCT_OFFSET(Submission, reason),   G_STRUCT_OFFSET(Submission, target),
 	G_STRUCT_OFFSET(Submission, run),      G_STRUCT_OFFSET(Submission, data),
-	G_STRUCT_OFFSET(Submission, sources),
+	G_STRUCT_OFFSET(Submission, sources),  G_STRUCT_OFFSET(Submission, toolchains),
 };
 
 static char **string_at(Submission *s, guint i)
@@ -240,14 +241,14 @@ static bool add_row(Queue *q, Submission *s, GError **error)
 		      "targets, also, uid, owner, priority, hours_of_day, hours, boots, "
 		      "compile_minutes, again, after_run, state, wish, reason, attempts, "
 		      "not_before_us, target, run, progress, verdict, created_us, started_us, "
-		      "finished_us, preflight, sources, disk_gib) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
-		      "?, ?, ?, ?, ?, ?, ?, "
-		      "?, ?, -1, 'queued', 0, '', 0, 0, '', '', '{}', 'null', ?, 0, 0, ?, ?, ?)",
-		      "sssssssjjisisdidiijsd", s->name, s->title, s->question, s->digest, s->folder,
-		      s->file, s->data, targets, also, (gint64)s->uid, s->owner,
+		      "finished_us, preflight, sources, toolchains, disk_gib) VALUES (?, ?, ?, ?, "
+		      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1, 'queued', 0, '', 0, 0, '', '', "
+		      "'{}', 'null', ?, 0, 0, ?, ?, ?, ?)",
+		      "sssssssjjisisdidiijssd", s->name, s->title, s->question, s->digest,
+		      s->folder, s->file, s->data, targets, also, (gint64)s->uid, s->owner,
 		      (gint64)s->priority, s->window, s->hours, (gint64)s->boots,
 		      s->compile_minutes, (gint64)s->again, s->created_us, s->preflight, s->sources,
-		      s->disk_gib))
+		      s->toolchains, s->disk_gib))
 		return false;
 	s->id = sql_last_id(q->sql);
 	g_autofree char *text = g_strdup_printf("%s was submitted by %s", s->name, s->owner);
@@ -308,7 +309,8 @@ bool queue_note(Queue *q, QueueNote note, GError **error)
 	"hours_of_day, hours, boots, compile_minutes, again, after_run, s.state, wish, reason, "   \
 	"attempts, not_before_us, s.target, run, progress, verdict, created_us, started_us, "      \
 	"finished_us, coalesce(l.slot, 0), coalesce(l.pid, 0), coalesce(l.start, 0), "             \
-	"coalesce(l.boot, ''), also, data, preflight, sources, disk_gib FROM submission s LEFT "   \
+	"coalesce(l.boot, ''), also, data, preflight, sources, disk_gib, toolchains FROM "         \
+	"submission s LEFT "                                                                       \
 	"JOIN lease l ON "                                                                         \
 	"l.submission = "                                                                          \
 	"s.id "
@@ -339,6 +341,7 @@ static gpointer read_row(SqlRow *row)
 	take_text(row, 34, &s->data);
 	take_text(row, 36, &s->sources);
 	s->disk_gib = sql_real(row, 37);
+	take_text(row, 38, &s->toolchains);
 	s->uid = (guint64)sql_int(row, 8);
 	take_text(row, 9, &s->owner);
 	s->priority = (int)sql_int(row, 10);

@@ -41,11 +41,12 @@ typedef struct {
 	char *name, *title, *question, *digest; /* of the campaign */
 	char *folder;				/* of its snapshot, below <state>/submissions */
 	char *file;				/* the campaign in it; below <state> */
-	char *sources;				/* $KEXSECT_SOURCES for it; "": none given */
-	char *data;	/* what $KEXSECT_DATA must be to load it (snapshot.h) */
-	char **targets; /* one of these, */
-	char **also;	/* and all of these: whose leases only the lock file knows */
-	guint64 uid;	/* who submitted */
+	char *sources, *toolchains; /* $KEXSECT_SOURCES and $KEXSECT_TOOLCHAINS for it; "": none
+				     * given */
+	char *data;		    /* what $KEXSECT_DATA must be to load it (snapshot.h) */
+	char **targets;		    /* one of these, */
+	char **also;		    /* and all of these: whose leases only the lock file knows */
+	guint64 uid;		    /* who submitted */
 	char *owner;
 	int priority; /* -100…100, higher is sooner */
 	char *window; /* "22:00-07:00"; "": what the configuration says */

@@ -369,19 +369,22 @@ KxChild *sitting_spawn(const Daemon *d, const Submission *s, const char *const *
 	g_autofree char *copy = g_strconcat("KEXSECT_SNAPSHOT=", files, NULL);
 	g_autofree char *data = g_strconcat("KEXSECT_DATA=", s->data, NULL);
 	g_autofree char *sources = g_strconcat(RECIPE_SOURCES "=", s->sources, NULL);
+	g_autofree char *toolchains = g_strconcat(RECIPE_TOOLCHAINS "=", s->toolchains, NULL);
 	g_autofree char *builds = g_strdup_printf(RECIPE_BUILDS "=%u", d->config->limits.builds);
 	g_autofree char *path = folder_path(d, s, log);
 	g_autofree char *old = g_strconcat(path, ".1", NULL);
+	const char *env[] = {copy, data, builds, NULL, NULL, NULL};
+	guint n = 3;
+	if (*s->sources)
+		env[n++] = sources;
+	if (*s->toolchains)
+		env[n++] = toolchains;
 	struct stat st;
 	if (stat(path, &st) == 0 && st.st_size > MAX_LOG && rename(path, old) != 0)
 		g_debug("%s: cannot be renamed", path);
 	return kx_child_start(
-		&(KxProc){.argv = argv,
-			  .env = (const char *const[]){copy, data, builds,
-						       *s->sources ? sources : NULL, NULL},
-			  .log_path = path,
-			  .fds = leases,
-			  .at_once = true},
+		&(KxProc){
+			.argv = argv, .env = env, .log_path = path, .fds = leases, .at_once = true},
 		on_said, on_ended, user, error);
 }
 

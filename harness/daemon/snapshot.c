@@ -35,19 +35,38 @@ static json_t *pack_file(const char *path, GError **error)
 	return file;
 }
 
-/* What is given in place of recipes' sources, with absolute paths; NULL: nothing. */
-static char *given_sources(void)
+/* What a person gave in place of what recipes say (campaign/recipe.h), and the snapshot's key. */
+static const struct {
+	const char *variable, *key, *expected;
+	bool source;
+} given[] = {
+	{RECIPE_SOURCES, "sources", "NAME=/PATH,… with plain absolute paths", true},
+	{RECIPE_TOOLCHAINS, "toolchains", "[NAME=]PROFILE,…, a name or a plain absolute path",
+	 false},
+};
+
+/* The value of "NAME=VALUE", or of "VALUE". */
+static const char *value_of(const char *entry)
 {
-	const char *all = g_getenv(RECIPE_SOURCES);
+	const char *eq = strchr(entry, '=');
+	return eq ? eq + 1 : entry;
+}
+
+/* With absolute paths; NULL: nothing. */
+static char *pack_given(const char *variable, bool source)
+{
+	const char *all = g_getenv(variable);
 	g_auto(GStrv) entries = g_strsplit(all ? all : "", ",", -1);
 	g_autoptr(GString) out = g_string_new(NULL);
 	for (char **e = entries; *e; e++) {
-		char *eq = strchr(g_strstrip(*e), '=');
-		if (!eq)
+		const char *value = value_of(g_strstrip(*e));
+		if (!*value || (source && value == *e))
 			continue;
-		g_autofree char *path = g_canonicalize_filename(eq + 1, NULL);
-		g_string_append_printf(out, "%s%.*s=%s", out->len ? "," : "", (int)(eq - *e), *e,
-				       path);
+		g_autofree char *full = source || strchr(value, '/')
+						? g_canonicalize_filename(value, NULL)
+						: g_strdup(value);
+		g_string_append_printf(out, "%s%.*s%s", out->len ? "," : "", (int)(value - *e), *e,
+				       full);
 	}
 	return out->len ? g_strdup(out->str) : NULL;
 }
@@ -70,9 +89,11 @@ json_t *snapshot_pack(const char *name_or_path, GError **error)
 	}
 	g_autoptr(json_t) packed = json_pack("{s:s, s:s, s:s, s:O}", "campaign", c->path, "digest",
 					     c->digest, "data", kx_data_dir(), "files", files);
-	g_autofree char *sources = given_sources();
-	if (packed && sources)
-		json_object_set_new(packed, "sources", kx_json_text(sources));
+	for (guint i = 0; packed && i < G_N_ELEMENTS(given); i++) {
+		g_autofree char *all = pack_given(given[i].variable, given[i].source);
+		if (all)
+			json_object_set_new(packed, given[i].key, kx_json_text(all));
+	}
 	return packed && snapshot_check(packed, error) ? g_steal_pointer(&packed) : NULL;
 }
 
@@ -121,20 +142,30 @@ static bool is_below_a_file(const char *path, GHashTable *paths)
 	return false;
 }
 
-static bool check_sources(const json_t *sources, GError **error)
+static bool is_given(const char *entry, bool source)
 {
-	g_auto(GStrv) entries =
-		g_strsplit(json_is_string(sources) ? json_string_value(sources) : "", ",", -1);
-	bool good = !sources || (json_is_string(sources) && json_string_length(sources) <= 8192);
-	for (char **e = entries; good && *e; e++) {
-		const char *eq = strchr(*e, '=');
-		good = eq && eq > *e && is_plain(eq + 1);
+	const char *value = value_of(entry);
+	if (value == entry + 1 || (source && value == entry))
+		return false;
+	return source || strchr(value, '/') ? is_plain(value) : *value != '\0';
+}
+
+static bool check_given(const json_t *packed, GError **error)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(given); i++) {
+		const json_t *all = json_object_get(packed, given[i].key);
+		g_auto(GStrv) entries =
+			g_strsplit(json_is_string(all) ? json_string_value(all) : "", ",", -1);
+		bool good = !all || (json_is_string(all) && json_string_length(all) <= 8192);
+		for (char **e = entries; good && *e; e++)
+			good = is_given(*e, given[i].source);
+		if (good)
+			continue;
+		g_set_error(error, KX_ERROR, KX_ERROR_INPUT, "the snapshot's %s: expected %s",
+			    given[i].key, given[i].expected);
+		return false;
 	}
-	if (!good)
-		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
-			    "the snapshot's sources: expected NAME=/PATH,… with plain absolute "
-			    "paths");
-	return good;
+	return true;
 }
 
 bool snapshot_check(const json_t *packed, GError **error)
@@ -142,7 +173,7 @@ bool snapshot_check(const json_t *packed, GError **error)
 	const json_t *files = json_object_get(packed, "files");
 	const char *campaign = kx_json_str(packed, "campaign");
 	size_t n = json_array_size(files), sum = 0;
-	if (!check_sources(json_object_get(packed, "sources"), error))
+	if (!check_given(packed, error))
 		return false;
 	if (!is_plain(kx_json_str(packed, "data")))
 		return refuse(error, kx_json_str(packed, "data"),
@@ -276,8 +307,9 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 	g_autofree char *path = g_build_filename(root, kx_json_str(packed, "campaign"), NULL);
 	g_setenv("KEXSECT_DATA", kx_json_str(packed, "data"), TRUE);
 	g_setenv("KEXSECT_SNAPSHOT", root, TRUE);
-	if (json_object_get(packed, "sources"))
-		g_setenv(RECIPE_SOURCES, kx_json_str(packed, "sources"), TRUE);
+	for (i = 0; i < G_N_ELEMENTS(given); i++)
+		if (json_object_get(packed, given[i].key))
+			g_setenv(given[i].variable, kx_json_str(packed, given[i].key), TRUE);
 	g_autoptr(Campaign) c = campaign_load(path, error);
 	g_unsetenv("KEXSECT_SNAPSHOT");
 	if (!c)
@@ -292,6 +324,8 @@ json_t *snapshot_unpack(const json_t *packed, const char *folder, GError **error
 	}
 	json_t *found = describe(c);
 	json_object_set(found, "data", json_object_get(packed, "data"));
-	json_object_set_new(found, "sources", kx_json_text(kx_json_str(packed, "sources")));
+	for (i = 0; i < G_N_ELEMENTS(given); i++)
+		json_object_set_new(found, given[i].key,
+				    kx_json_text(kx_json_str(packed, given[i].key)));
 	return found;
 }

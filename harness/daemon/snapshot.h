@@ -5,7 +5,8 @@
  *
  * Packed (by whoever submits, with that person's rights) it is
  *   {"campaign": "/path/x.yaml", "digest": "…", "data": "/usr/share/kexsect" (kx_data_dir()),
- *    "sources": "linux-3.6=/srv/linux@v3.6" ($KEXSECT_SOURCES, absolute; only when it is set),
+ *    "sources": "linux-3.6=/srv/linux@v3.6", "toolchains": "linux-3.6=gcc-9" ($KEXSECT_SOURCES
+ *    and $KEXSECT_TOOLCHAINS, with absolute paths; only when they are set),
  *    "files": [{"path": "/path/x.yaml", "text": "…"}, {"path", "base64", "exec": true}]}
  * Unpacked (by a process of its own: it is a stranger's input) it is a folder with files/, where
  * each file is below its own absolute path, and $KEXSECT_SNAPSHOT = that files/ loads it

@@ -18,11 +18,12 @@
 static void note_calls(Lab *l)
 {
 	g_autofree char *path = g_build_filename(l->dir, "engine", NULL);
-	g_autofree char *text = g_strdup_printf(
-		"#!/bin/sh\nname=$(basename $2 .yaml)\n"
-		"echo \"$@ sources=$KEXSECT_SOURCES builds=$KEXSECT_BUILDS\" >>%s/called-$name\n"
-		"exec %s \"$@\"\n",
-		l->dir, FAKE_ENGINE);
+	g_autofree char *text =
+		g_strdup_printf("#!/bin/sh\nname=$(basename $2 .yaml)\n"
+				"echo \"$@ sources=$KEXSECT_SOURCES toolchains=$KEXSECT_TOOLCHAINS "
+				"builds=$KEXSECT_BUILDS\" >>%s/called-$name\n"
+				"exec %s \"$@\"\n",
+				l->dir, FAKE_ENGINE);
 	assert_true(kx_write_scratch(path, text, -1, 0755, NULL));
 	g_free(l->engine);
 	l->engine = g_steal_pointer(&path);
@@ -64,7 +65,7 @@ static void sources_go_with_a_submission(void **state)
 	Lab *l = *state;
 	g_autofree char *source = g_build_filename(l->dir, "linux", NULL);
 	g_autofree char *given = g_strdup_printf("linux-6.1=%s", source);
-	g_autofree char *wanted = g_strdup_printf("sources=%s builds", given);
+	g_autofree char *wanted = g_strdup_printf("sources=%s toolchains= builds", given);
 	assert_true(kx_mkdir(source, NULL));
 	note_calls(l);
 	lab_campaign(l, "x", "t1", "trials=1 ms=1");
@@ -98,6 +99,41 @@ static void sources_go_with_a_submission(void **state)
 	assert_false(snapshot_check(snapshot, NULL));
 }
 
+/* A profile's file too is copied: it may be gone when the campaign's turn comes. */
+static void toolchains_go_with_a_submission(void **state)
+{
+	Lab *l = *state;
+	g_autofree char *profile = g_build_filename(l->dir, "mine.yaml", NULL);
+	g_autofree char *given = g_strdup_printf("linux-6.1=%s", profile);
+	g_autofree char *wanted = g_strdup_printf("sources= toolchains=%s builds", given);
+	const char *text = "name: mine\nkernels: {from: \"5.17\"}\ncc: gcc\ncc_flags: [-w]\n";
+	assert_true(kx_write_scratch(profile, text, -1, 0644, NULL));
+	note_calls(l);
+	lab_campaign(l, "x", "t1", "trials=1 ms=1");
+	lab_start(l); /* without it */
+	g_autofree char *file = g_build_filename(l->dir, "configs/campaigns/x.yaml", NULL);
+	g_autoptr(json_t) plain = snapshot_pack(file, NULL);
+	assert_non_null(plain);
+	g_setenv("KEXSECT_TOOLCHAINS", given, TRUE);
+	g_autoptr(json_t) snapshot = snapshot_pack(file, NULL);
+	gint64 x = lab_submit(l, "x", NULL);
+	g_unsetenv("KEXSECT_TOOLCHAINS");
+	assert_int_equal(remove(profile), 0);
+	lab_wait(l, x, "done");
+	expect_call(l, "x", (const char *const[]){wanted, NULL});
+	g_autoptr(json_t) s = lab_status(l, x);
+	assert_string_equal(kx_json_str(s, "toolchains"), given);
+	assert_string_not_equal(kx_json_str(snapshot, "digest"), kx_json_str(plain, "digest"));
+	/* what makes no sense */
+	static const char *const bad[] = {"=gcc", "x=", "x=../gcc", "/a/../b", "a,,b"};
+	for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+		json_object_set_new(snapshot, "toolchains", json_string(bad[i]));
+		assert_false(snapshot_check(snapshot, NULL));
+	}
+	json_object_set_new(snapshot, "toolchains", json_string("gcc-native,x=/opt/p.yaml"));
+	assert_true(snapshot_check(snapshot, NULL));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, lab_setup, lab_teardown)
 
 int main(void)
@@ -105,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_engine_gets_its_limits),
 		TEST(sources_go_with_a_submission),
+		TEST(toolchains_go_with_a_submission),
 	};
 	return cmocka_run_group_tests_name("daemon limits", tests, NULL, NULL);
 }

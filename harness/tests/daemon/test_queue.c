@@ -52,6 +52,7 @@ static Submission *sample(const char *name, const char *folder)
 	s->compile_minutes = 0.25;
 	s->disk_gib = 1.5;
 	submission_set(&s->sources, "linux-3.6=/srv/linux@v3.6");
+	submission_set(&s->toolchains, "gcc-9");
 	s->again = true;
 	s->created_us = 1234567;
 	return s;
@@ -90,6 +91,7 @@ static void a_submission_is_read_as_written(void **state)
 	assert_string_equal(r->also[0], "c");
 	assert_true(r->uid == 4000000000u && r->priority == -3 && r->hours == 2.5);
 	assert_string_equal(r->sources, "linux-3.6=/srv/linux@v3.6");
+	assert_string_equal(r->toolchains, "gcc-9");
 	assert_true(r->disk_gib == 1.5);
 	assert_true(r->boots == 17 && r->compile_minutes == 0.25 && r->again);
 	assert_true(r->state == SUBMISSION_RUNNING && r->wish == WISH_PAUSE);
