@@ -9,7 +9,8 @@ import {isRunning} from './state.js';
 import {bytes, count, duration, percent, when} from './words.js';
 
 const RANGES = [['12h', '12 hours'], ['24h', '24 hours'], ['3d', '3 days'], ['7d', 'a week']];
-const MOST = 100, NOTICES = 50, SOON_MS = 5000;
+const MOST = 100, NOTICES = 50;
+const SOON_MS = 3000, GAP_MS = 20000; // after something ended: at most so often
 const BREAKS = {orphan: 'lost its daemon', retry: 'failed and was started again', stopped: 'was stopped', stall: 'stalled', paused: 'was paused'};
 const NOTICE_STATES = {sent: 'told', sending: 'being told', pending: 'waits', 'given-up': 'given up'};
 
@@ -141,8 +142,9 @@ function title(since) {
 
 // `since` as kexsect summary has it.
 export function summary(lab, since) {
-	let doc = null, told = null, soon = null, gone = false;
+	let doc = null, told = null, soon = null, read = 0, gone = false;
 	async function load() {
+		read = Date.now();
 		const next = await get(`/api/v1/summary?since=${since}`);
 		told = await get(`/api/v1/notices?limit=${NOTICES}`);
 		doc = next;
@@ -162,7 +164,7 @@ export function summary(lab, since) {
 				await load().catch(() => {}); // it is asked for again with the next end
 				if (!gone)
 					lab.changed();
-			}, SOON_MS * (0.8 + 0.4 * Math.random()));
+			}, (0.8 + 0.4 * Math.random()) * Math.max(SOON_MS, GAP_MS - (Date.now() - read)));
 		},
 		act: (name) => (name === 'again' ? load() : null),
 		render({confirming}) {

@@ -181,13 +181,13 @@ test('what became of last night', async ({page}) => {
 	await lab.submit('sleeper', {target: 't9'});
 	lab.kexsect('target', 'quarantine', 't9', '--reason', 'it smells');
 	lab.open('tonight'); // it is read again when something ends
-	await expect(page.getByRole('region', {name: 'Verdicts'})).toContainText('tonight');
+	await expect(page.getByRole('region', {name: 'Verdicts'})).toContainText('tonight', {timeout: 60000});
 	await expect(running).toHaveCount(0);
 	await expect(page.getByRole('region', {name: 'Targets in quarantine'})).toContainText('it smells');
 	const late = await lab.submit('latecomer', {target: 't9'});
 	await lab.ask(`/api/v1/campaigns/${late.id}/pause`, {method: 'POST'});
 	await page.getByRole('button', {name: 'Read again'}).click();
-	await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('latecomer');
+	await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('latecomer', {timeout: 60000});
 	await expect(page.getByRole('region', {name: 'Waiting'})).toContainText('on request, until it is resumed');
 	await expect(page.getByRole('region', {name: 'Disks'})).toContainText('results');
 	lab.kexsect('target', 'release', 't9');
