@@ -58,6 +58,8 @@ export class Lab extends EventTarget {
 	next = null; // `before` of the next page of older campaigns
 	loaded = false;
 	failures = 0;
+	held = []; // events that came while something was read
+	reads = 0;
 
 	start() {
 		document.addEventListener('visibilitychange', () => this.#seen());
@@ -124,7 +126,6 @@ export class Lab extends EventTarget {
 	}
 
 	#opened() {
-		this.held = []; // events that come while the state is read
 		this.#connected('live');
 		this.refresh();
 	}
@@ -144,7 +145,7 @@ export class Lab extends EventTarget {
 	}
 
 	#take(wrapped) {
-		if (this.held) {
+		if (this.reads) {
 			this.held.push(wrapped);
 			return;
 		}
@@ -184,7 +185,7 @@ export class Lab extends EventTarget {
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.refresh(), jitter(AGAIN_MS));
 		try {
-			await this.#read(abort);
+			await this.#holding(() => this.#read(abort));
 			this.failures = 0;
 		} catch (e) {
 			if (abort === this.abort && (e.status === 401 || e.status === 403))
@@ -192,13 +193,20 @@ export class Lab extends EventTarget {
 			else if (abort === this.abort && e.status !== 0)
 				this.dispatchEvent(new CustomEvent('refused', {detail: e.message}));
 		}
-		if (abort !== this.abort)
-			return;
-		const held = this.held ?? [];
-		this.held = null;
-		for (const e of held)
-			this.#take(e);
-		this.changed();
+		if (abort === this.abort)
+			this.changed();
+	}
+
+	// What is read may be older than an event that comes before all of it is there: that one counts after it.
+	async #holding(read) {
+		this.reads++;
+		try {
+			return await read();
+		} finally {
+			if (!--this.reads)
+				for (const e of this.held.splice(0))
+					this.#take(e);
+		}
 	}
 
 	async #read(abort) {
@@ -261,9 +269,11 @@ export class Lab extends EventTarget {
 	}
 
 	async campaign(id) {
-		const {campaign} = await get(`/api/v1/campaigns/${id}`);
-		this.campaigns.set(campaign.id, campaign);
-		return campaign;
+		return this.#holding(async () => {
+			const {campaign} = await get(`/api/v1/campaigns/${id}`);
+			this.campaigns.set(campaign.id, campaign);
+			return campaign;
+		});
 	}
 
 	get mayAct() {

@@ -3,11 +3,11 @@
  * is lost or counted twice shows there. How it plays is a comment in the campaign file: # fake:
  * trials=5 ms=20 crash=3 refuse=1 garbage=1 deaf=1 linger=500 crash=N: dies once, in trial N.
  * refuse=N: ends with an error for the first N sittings. garbage: says what is no event. deaf:
- * SIGTERM does not end it. linger: its job outlives it by so many ms. gate=N: trial N
- * (check_gate=1: the check) begins when the file RESULTS/open-NAME is there. Comments "# say:
- * EVENT" are said as they are, once a sitting. While the file CACHE/sick-TARGET is there, the
- * target is: three trials fail because of the machine and the engine gives in, or with ladder=1
- * says that the machine cannot be brought back; `health` plays kexsect health.
+ * SIGTERM does not end it. linger: its job outlives it by so many ms. gate=N: each N-th trial
+ * (check_gate=1: the check) begins when the file RESULTS/open-NAME is there, and takes it away.
+ * Comments "# say: EVENT" are said as they are, once a sitting. While the file CACHE/sick-TARGET is
+ * there, the target is: three trials fail because of the machine and the engine gives in, or with
+ * ladder=1 says that the machine cannot be brought back; `health` plays kexsect health.
  *
  * It holds a lock on the campaign, and its jobs one on the target: who finds one taken writes to
  * RESULTS/violations. */
@@ -222,6 +222,7 @@ static void wait_at_gate(const Play *p)
 	g_autofree char *path = g_strdup_printf("%s/open-%s", p->results, p->name);
 	while (!stopped && !g_file_test(path, G_FILE_TEST_EXISTS))
 		sleep_ms(20);
+	unlink(path);
 }
 
 /* What an engine does with a machine that does not answer; its exit status. */
@@ -296,7 +297,8 @@ static int check(const Play *p)
 static int play(Play *p)
 {
 	GPtrArray *trials = store_trials(p->store, p->run->id, NULL);
-	unsigned done = trials ? trials->len : 0, crash = option(p, "crash");
+	unsigned done = trials ? trials->len : 0, crash = option(p, "crash"),
+		 gate = option(p, "gate");
 	if (trials)
 		g_ptr_array_unref(trials);
 	p->sitting = store_begin_sitting(p->store, p->run->id, NULL);
@@ -307,7 +309,7 @@ static int play(Play *p)
 			raise(SIGKILL);
 		if (is_sick(p))
 			return give_in(p);
-		if (n == option(p, "gate"))
+		if (gate && n % gate == 0)
 			wait_at_gate(p);
 		if (!trial(p, n)) {
 			fputs("kexsect: stopped\n", stderr);

@@ -74,6 +74,26 @@ test('each trial is counted once, whatever comes twice', async ({page}) => {
 	await expect(page.getByText('1 to 50 of 60').or(page.getByText('11 to 60 of 60'))).toBeVisible();
 });
 
+test('what happens while the state is read is counted too', async ({page}) => {
+	const c = await lab.submit('meanwhile', {play: 'trials=60 ms=1 gate=20', title: 'Meanwhile'});
+	await lab.wait(c.id, 'running');
+	await page.goto(lab.url);
+	const card = page.getByRole('article', {name: 'Meanwhile'});
+	await expect(card).toContainText('fault 19');
+	await page.route('**/api/v1/targets', async (route) => { // the campaigns have been read
+		lab.open('meanwhile');
+		await expect.poll(async () => (await lab.ask(`/api/v1/campaigns/${c.id}`)).campaign.progress.trials).toBe(39);
+		await route.continue();
+	}, {times: 1});
+	lab.kexsect('target', 'quarantine', 't9', '--reason', 'to have it read');
+	await expect(card).toContainText('fault 39');
+	lab.kexsect('target', 'release', 't9');
+	lab.open('meanwhile');
+	await expect(card).toContainText('fault 59');
+	lab.open('meanwhile');
+	await expect(card).toHaveCount(0);
+});
+
 test('the daemon is killed, and the page goes on with the next one', async ({page}) => {
 	page.expected = [/net::ERR_/];
 	const c = await lab.submit('survivor', {play: 'trials=100000 ms=40', title: 'It survives'});
