@@ -165,6 +165,11 @@ bool engine_conclude(Engine *e, const char *budget, GError **error)
 	out->why = g_strdup(budget ? "budget" : search_why_name(v.why));
 	out->reason = g_steal_pointer(&reason);
 	out->details = engine_details(e, &v);
+	if (v.kind == SEARCH_VERDICT_CAUSE) {
+		g_autofree char *sentence =
+			engine_effect_sentence(e, v.members, v.leading.kind == SEARCH_H_EITHER);
+		json_object_set_new(out->details, "sentence", kx_json_text(sentence));
+	}
 	e->answered = true;
 	if (!engine_record_verdict(e, out, error))
 		return false;
@@ -176,15 +181,11 @@ void engine_tell_verdict(Engine *e, const StoreVerdict *v)
 {
 	bool either = g_strcmp0(kx_json_str(json_object_get(v->details, "leading"), "kind"),
 				"either") == 0;
-	const char *of_order = kx_json_str(json_object_get(v->details, "order"), "sentence");
-	g_autofree char *sentence = g_str_equal(v->kind, "cause") && of_order ? g_strdup(of_order)
-				    : g_str_equal(v->kind, "cause")
-					    ? engine_effect_sentence(e, v->members, either)
-					    : g_strdup("");
-	engine_emit(e,
-		    json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:s, s:o, s:o}", "event",
-			      "verdict", "run", e->run->slug, "kind", v->kind, "effect", v->effect,
-			      "either", (int)either, "members", engine_names_of(e, v->members),
-			      "probability", v->probability, "why", v->why, "reason",
-			      kx_json_text(v->reason), "sentence", kx_json_text(sentence)));
+	const char *sentence = kx_json_str(v->details, "sentence");
+	engine_emit(e, json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:s, s:o, s:o}", "event",
+				 "verdict", "run", e->run->slug, "kind", v->kind, "effect",
+				 v->effect, "either", (int)either, "members",
+				 engine_names_of(e, v->members), "probability", v->probability,
+				 "why", v->why, "reason", kx_json_text(v->reason), "sentence",
+				 kx_json_text(sentence ? sentence : "")));
 }

@@ -353,6 +353,8 @@ static bool conclude(Engine *e, const char *budget, GError **error)
 	out->reason = g_steal_pointer(&reason);
 	out->details = engine_details(e, &v.search);
 	json_object_set_new(out->details, "order", order_json(e, &v, text));
+	if (v.proved)
+		json_object_set_new(out->details, "sentence", kx_json_text(text));
 	e->answered = true;
 	if (!engine_record_verdict(e, out, error))
 		return false;

@@ -180,15 +180,11 @@ StoreVerdict *store_verdict(Store *s, gint64 campaign, GError **error)
 GPtrArray *store_verdicts(Store *s, gint64 first, gint64 last, GError **error)
 {
 	/* details of a survey may be long, and a list is quick */
-	StoreQuery *q = store_query(
-		s, error,
-		"SELECT kind, effect, members, probability, why, reason, "
-		"iif(length(details) > 65536, 'null', json_object("
-		"'leading', json(json_extract(details, '$.leading')), "
-		"'order', json_object('sentence', json_extract(details, '$.order.sentence')), "
-		"'commit', (SELECT title FROM candidate k WHERE k.campaign = v.campaign AND "
-		"k.idx = v.members - 1 AND k.kind = 'commit'))), time_us, campaign "
-		"FROM verdict v WHERE campaign BETWEEN ? AND ? ORDER BY campaign",
-		"ii", first, last);
+	StoreQuery *q = store_query(s, error,
+				    "SELECT kind, effect, members, probability, why, reason, "
+				    "json_object('sentence', iif(length(details) > 65536, NULL, "
+				    "json_extract(details, '$.sentence'))), time_us, campaign "
+				    "FROM verdict WHERE campaign BETWEEN ? AND ? ORDER BY campaign",
+				    "ii", first, last);
 	return store_rows(s, q, verdict_row, (GDestroyNotify)store_verdict_free, error);
 }

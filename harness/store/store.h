@@ -246,8 +246,8 @@ typedef struct {
 	double probability;
 	char *why; /* rule, no_effect, no_fault, base_faults, unfinished, untestable, cold_differs,
 		    * budget, survey */
-	char *reason; /* one line for people */
-	json_t *details;
+	char *reason;	 /* one line for people */
+	json_t *details; /* of a cause: "sentence", which names it; more by the kind of campaign */
 	gint64 time_us;
 } StoreVerdict;
 
@@ -260,6 +260,5 @@ bool store_finish(Store *s, gint64 campaign, const StoreVerdict *v, GError **err
 /* NULL without *error when there is none yet. */
 StoreVerdict *store_verdict(Store *s, gint64 campaign, GError **error);
 /* Those of the runs with ids from `first` to `last`, by id, for a list: `details` holds only
- * "leading", "order": {"sentence"} and "commit": "" or the subject of the culprit (null: the
- * candidates are no commits). */
+ * "sentence" (null: there is none). */
 GPtrArray *store_verdicts(Store *s, gint64 first, gint64 last, GError **error);

@@ -41,6 +41,8 @@ static void expect_one(const LabView *v)
 {
 	assert_string_equal(v->verdict->kind, "cause");
 	assert_string_equal(kx_json_str(found(v), "claim"), "one");
+	assert_string_equal(kx_json_str(v->verdict->details, "sentence"),
+			    kx_json_str(found(v), "sentence"));
 	assert_string_equal(function(v, 0, "first"), "acpi_init");
 	assert_string_equal(function(v, 0, "second"), "pci_iommu_init");
 	assert_non_null(strstr(v->verdict->reason,
@@ -109,6 +111,7 @@ static void without_an_effect_it_says_so(void **state)
 	g_auto(LabRun) r = lab_run(l, "quiet");
 	g_auto(LabView) v = lab_look(l, "lab-1");
 	assert_string_equal(v.verdict->kind, "none");
+	assert_null(kx_json_str(v.verdict->details, "sentence"));
 }
 
 static int clean(void **state)

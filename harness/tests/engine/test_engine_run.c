@@ -85,6 +85,7 @@ static void test_records(void **state)
 	assert_int_equal(json_array_size(json_object_get(v.verdict->details, "marginals")), 6);
 	assert_string_equal(kx_json_str(json_object_get(v.verdict->details, "leading"), "kind"),
 			    "set");
+	assert_non_null(strstr(kx_json_str(v.verdict->details, "sentence"), " the fault"));
 }
 
 static void test_two_needed(void **state)

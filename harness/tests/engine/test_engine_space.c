@@ -181,6 +181,7 @@ static void check_commits(const LabView *v, unsigned answer)
 {
 	assert_string_equal(v->verdict->kind, "cause");
 	assert_int_equal(v->verdict->members, answer);
+	assert_true(g_str_has_prefix(kx_json_str(v->verdict->details, "sentence"), "commit "));
 	/* What was booted is the commit that the position says. */
 	for (guint i = 0; i < v->trials->len; i++) {
 		const StoreTrial *t = v->trials->pdata[i];
