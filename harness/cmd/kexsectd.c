@@ -171,12 +171,15 @@ static int fail(GError *error)
 	return 1;
 }
 
-static int thin(const char *days, const char *results)
+/* `rule`: "DAYS,GIB" */
+static int thin(const char *rule, const char *results)
 {
+	const char *comma = strchr(rule, ',');
+	double gib = comma ? g_ascii_strtod(comma + 1, NULL) : 0;
 	GError *error = NULL;
 	if (nice(10) < 0)
 		g_debug("the priority stays as it is");
-	int n = retention_apply(results, (unsigned)atoi(days), &error);
+	int n = retention_apply(results, (unsigned)atoi(rule), gib, &error);
 	if (n < 0)
 		return fail(error);
 	if (n)

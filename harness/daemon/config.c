@@ -45,7 +45,8 @@ static const cyaml_schema_field_t tls_fields[] = {
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t retention_fields[] = {
-	CYAML_FIELD_UINT("days", CYAML_FLAG_DEFAULT, DaemonConfig, keep_days),
+	CYAML_FIELD_UINT("days", CYAML_FLAG_OPTIONAL, DaemonConfig, keep_days),
+	CYAML_FIELD_FLOAT("gib", CYAML_FLAG_OPTIONAL, DaemonConfig, keep_gib),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t fields[] = {
@@ -107,6 +108,7 @@ static bool check(const DaemonConfig *c, const char *path, GError **error)
 		{"limits.request_s", l->request_s, 1, 3600},
 		{"limits.answer_s", l->answer_s, 1, 86400},
 		{"retention.days", c->keep_days, 0, 1e5},
+		{"retention.gib", c->keep_gib, 0, 1e6},
 	};
 	for (guint i = 0; path && i < G_N_ELEMENTS(ranges); i++)
 		if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high)) {

@@ -57,6 +57,7 @@ typedef struct {
 	unsigned hosts_count;
 	unsigned keep_days; /* key retention.days: evidence that no verdict needs; default 30, 0:
 			     * for ever */
+	double keep_gib;    /* key retention.gib: evidence of all runs; default 0: no limit */
 	ConfigTarget *targets;
 	unsigned targets_count;
 	ConfigNotify *notify;

@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 #define DAY_US G_TIME_SPAN_DAY
+#define GIB 1073741824.0
 #define PAGE 5000 /* trials that are read at once */
 
 /* ---- what to keep ---- */
@@ -138,22 +139,17 @@ static int thin_run(Store *store, const StoreCampaign *c, gint64 keep_us, GError
 	return ok ? w.thinned : -1;
 }
 
-int retention_apply(const char *results, unsigned days, GError **error)
+static bool is_over(const StoreCampaign *c)
 {
-	g_autoptr(GError) why = NULL;
-	g_autoptr(Store) store = days ? store_open(results, STORE_READ, &why) : NULL;
-	if (!days || g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
-		return 0;
-	g_autoptr(GPtrArray) runs = store ? store_campaigns(store, &why) : NULL;
-	if (!runs) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return -1;
-	}
+	return c->state == STORE_DONE && !store_is_alive(c);
+}
+
+static int thin_old(Store *store, const GPtrArray *runs, unsigned days, GError **error)
+{
 	int sum = 0;
-	for (guint i = 0; i < runs->len; i++) {
+	for (guint i = 0; days && i < runs->len; i++) {
 		const StoreCampaign *c = runs->pdata[i];
-		if (c->state != STORE_DONE || store_is_alive(c) ||
-		    g_get_real_time() - c->finished_us < days * DAY_US)
+		if (!is_over(c) || g_get_real_time() - c->finished_us < days * DAY_US)
 			continue;
 		int n = thin_run(store, c, days * DAY_US, error);
 		if (n < 0)
@@ -161,6 +157,55 @@ int retention_apply(const char *results, unsigned days, GError **error)
 		sum += n;
 	}
 	return sum;
+}
+
+static int by_end(gconstpointer a, gconstpointer b)
+{
+	const StoreCampaign *x = *(StoreCampaign *const *)a, *y = *(StoreCampaign *const *)b;
+	return (x->finished_us > y->finished_us) - (x->finished_us < y->finished_us);
+}
+
+/* The first that ended goes first; sorts `runs`. */
+static int thin_large(Store *store, GPtrArray *runs, double gib, GError **error)
+{
+	double all = 0;
+	int sum = 0;
+	for (guint i = 0; i < runs->len; i++)
+		all += (double)kx_tree_size(((const StoreCampaign *)runs->pdata[i])->dir);
+	g_ptr_array_sort(runs, by_end);
+	for (guint i = 0; all > gib * GIB && i < runs->len; i++) {
+		const StoreCampaign *c = runs->pdata[i];
+		double before = is_over(c) ? (double)kx_tree_size(c->dir) : 0;
+		int n = is_over(c) ? thin_run(store, c, 0, error) : 0;
+		if (n < 0)
+			return -1;
+		sum += n;
+		if (n > 0)
+			all -= before - (double)kx_tree_size(c->dir);
+	}
+	if (all > gib * GIB) {
+		g_autofree char *is = g_format_size_full((guint64)all, G_FORMAT_SIZE_IEC_UNITS);
+		g_message("the evidence takes %s and should take %g GiB (retention.gib): what is "
+			  "left is of runs that go on, or what verdicts rest on",
+			  is, gib);
+	}
+	return sum;
+}
+
+int retention_apply(const char *results, unsigned days, double gib, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autoptr(Store) store = days || gib > 0 ? store_open(results, STORE_READ, &why) : NULL;
+	if ((!days && gib <= 0) || g_error_matches(why, KX_ERROR, KX_ERROR_MISSING))
+		return 0;
+	g_autoptr(GPtrArray) runs = store ? store_campaigns(store, &why) : NULL;
+	if (!runs) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return -1;
+	}
+	int old = thin_old(store, runs, days, error);
+	int large = old >= 0 && gib > 0 ? thin_large(store, runs, gib, error) : 0;
+	return old < 0 || large < 0 ? -1 : old + large;
 }
 
 /* ---- once a day ---- */
@@ -177,17 +222,21 @@ static void on_end(int status, gpointer user)
 
 void retention_tick(Daemon *d)
 {
+	const DaemonConfig *c = d->config;
 	gint64 now = g_get_monotonic_time();
-	if (d->stopping || d->thinner || !d->config->keep_days ||
-	    (d->thinned_us && now - d->thinned_us < DAY_US))
+	gint64 each = c->keep_gib > 0 ? G_TIME_SPAN_HOUR : DAY_US;
+	if (d->stopping || d->thinner || (!c->keep_days && c->keep_gib <= 0) ||
+	    (d->thinned_us && now - d->thinned_us < each))
 		return;
 	d->thinned_us = now;
-	g_autofree char *days = g_strdup_printf("%u", d->config->keep_days);
+	char gib[G_ASCII_DTOSTR_BUF_SIZE];
+	g_ascii_dtostr(gib, sizeof gib, c->keep_gib);
+	g_autofree char *rule = g_strdup_printf("%u,%s", c->keep_days, gib);
 	g_autoptr(GError) error = NULL;
-	d->thinner = kx_child_start(
-		&(KxProc){.argv = (const char *const[]){"/proc/self/exe", "--thin", days,
-							d->config->results, NULL}},
-		NULL, on_end, d, &error);
+	d->thinner =
+		kx_child_start(&(KxProc){.argv = (const char *const[]){"/proc/self/exe", "--thin",
+								       rule, c->results, NULL}},
+			       NULL, on_end, d, &error);
 	if (!d->thinner)
 		g_warning("old evidence cannot be thinned: %s", error->message);
 }

@@ -22,11 +22,13 @@ typedef struct {
 void retention_plan(RetentionTrial *trials, guint n, bool over, gint64 finished_us, gint64 now_us,
 		    gint64 keep_us);
 
-/* Thins what is in `results` and over for `days` (the process `kexsectd --thin`). What stays of a
- * trial is its JSON: request, outcome, faults; and a note `thinned`. Returns the number of trials
- * that were thinned, -1 with *error. */
-int retention_apply(const char *results, unsigned days, GError **error);
+/* Thins what is in `results` and over for `days` (0: never for its age), then the runs that ended
+ * first while all together take more than `gib` (0: as much as they like). What stays of a trial is
+ * its JSON: request, outcome, faults; and a note `thinned`. Returns the number of trials that were
+ * thinned, -1 with *error. Reads all of `results` when there is a limit: for the process
+ * `kexsectd --thin`. */
+int retention_apply(const char *results, unsigned days, double gib, GError **error);
 
 struct Daemon;
-/* Once a day, in a process of its own. */
+/* Once a day, with a limit in GiB once an hour; in a process of its own. */
 void retention_tick(struct Daemon *d);

@@ -15,9 +15,7 @@
 #include "base/proc.h"
 #include "daemon/config.h"
 #include "daemon/queue.h"
-#include "daemon/retention.h"
 #include "daemon/snapshot.h"
-#include "store/store.h"
 
 static int make_dir(void **state)
 {
@@ -336,7 +334,7 @@ static void the_configuration_is_checked(void **state)
 	assert_true(kx_write_file(file,
 				  "results: night\nwindow: '22:00-07:00'\n"
 				  "limits: {campaigns: 7, retries: 0}\n"
-				  "retention: {days: 0}\n"
+				  "retention: {days: 0, gib: 2.5}\n"
 				  "targets: [{name: a, slots: 3}]\n",
 				  -1, NULL));
 	g_autoptr(GError) error = NULL;
@@ -347,6 +345,7 @@ static void the_configuration_is_checked(void **state)
 	assert_string_equal(c->results, night);
 	assert_string_equal(c->cache, "/state/cache");
 	assert_true(c->limits.jobs == 7 && c->limits.retries == 0 && c->keep_days == 0);
+	assert_true(c->keep_gib == 2.5 && none->keep_days == 30 && none->keep_gib == 0);
 	assert_int_equal(daemon_config_slots(c, "a"), 3);
 	static const char *const bad[] = {"window: never\n", "limits: {campaigns: 0}\n",
 					  "limits: {disk_free_gib: -1}\n", "colour: red\n",
@@ -358,101 +357,6 @@ static void the_configuration_is_checked(void **state)
 			fail_msg("%s was taken", bad[i]);
 		assert_non_null(strstr(why->message, "kexsectd.yaml:1:"));
 	}
-}
-
-/* ---- old evidence ---- */
-
-static void verdicts_keep_their_evidence(void **state)
-{
-	RetentionTrial t[] = {
-		{.purpose = "calibrate", .outcome = "fault", .variant = "0"},
-		{.purpose = "search", .outcome = "fault", .variant = "0"},
-		{.purpose = "search", .outcome = "clean", .variant = "1"},
-		{.purpose = "search", .outcome = "fault", .variant = "0"},
-		{.purpose = "search", .outcome = "clean", .variant = "1"},
-		{.purpose = "parent", .outcome = "clean", .variant = "1"},
-		{.purpose = "search", .outcome = "clean", .variant = "1"},
-	};
-	static const bool thinned[] = {true, false, true, true, false, true, true};
-	gint64 day = G_TIME_SPAN_DAY;
-	retention_plan(t, 7, true, day, 10 * day, 5 * day);
-	for (guint i = 0; i < 7; i++)
-		assert_int_equal(t[i].keep, thinned[i]);
-	retention_plan(t, 7, true, 6 * day, 10 * day, 5 * day); /* too young */
-	for (guint i = 0; i < 7; i++)
-		assert_true(t[i].keep);
-	retention_plan(t, 7, false, day, 10 * day, 5 * day); /* not over */
-	for (guint i = 0; i < 7; i++)
-		assert_true(t[i].keep);
-}
-
-/* A run that is over, with four trials of one kind and their evidence. */
-static void make_run(const char *results, const char *name)
-{
-	g_autoptr(Store) store = store_open(results, STORE_WRITE, NULL);
-	g_autoptr(StoreCampaign) c = g_new0(StoreCampaign, 1);
-	g_autoptr(GPtrArray) none = g_ptr_array_new();
-	c->name = g_strdup(name);
-	c->digest = g_strdup("d");
-	c->effect = g_strdup("cures");
-	c->config = json_object();
-	assert_true(store_add_campaign(store, c, none, NULL));
-	gint64 sitting = store_begin_sitting(store, c->id, NULL);
-	for (unsigned i = 1; i <= 4; i++) {
-		g_autofree char *evidence = g_strdup_printf("%s/trials/%06u", c->dir, i);
-		g_autofree char *sub_folder = g_strdup_printf("%s/tables", evidence);
-		g_autofree char *log = g_strdup_printf("%s/console.raw", evidence);
-		g_autofree char *outcome = g_strdup_printf("%s/outcome.json", evidence);
-		assert_true(kx_mkdir(sub_folder, NULL));
-		assert_true(kx_write_scratch(log, "x", 1, 0644, NULL));
-		assert_true(kx_write_scratch(outcome, "{}", 2, 0644, NULL));
-		StoreTrial t = {.number = i,
-				.build = (char *)"b",
-				.target = (char *)"t",
-				.mode = (char *)"kexec",
-				.purpose = (char *)"search",
-				.outcome = (char *)"fault",
-				.reason = (char *)"",
-				.evidence = evidence};
-		assert_true(store_add_trial(store, c->id, sitting, &t, NULL, NULL, NULL, NULL));
-	}
-	StoreVerdict v = {.kind = (char *)"none",
-			  .effect = (char *)"cures",
-			  .why = (char *)"rule",
-			  .reason = (char *)""};
-	assert_true(store_finish(store, c->id, &v, NULL));
-}
-
-static bool has_log(const char *results, const char *run, unsigned number)
-{
-	g_autofree char *path =
-		g_strdup_printf("%s/campaigns/%s/trials/%06u/console.raw", results, run, number);
-	return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-static void old_evidence_is_thinned(void **state)
-{
-	const char *results = *state;
-	assert_int_equal(retention_apply(results, 5, NULL), 0); /* nothing there */
-	make_run(results, "old");
-	make_run(results, "young");
-	g_autofree char *db = g_build_filename(results, "kexsect.db", NULL);
-	const char *argv[] = {"sqlite3", db,
-			      "UPDATE campaign SET finished_us = finished_us - 6 * 86400000000 "
-			      "WHERE name = 'old'",
-			      NULL};
-	assert_true(kx_proc_check(&(KxProc){.argv = argv}, NULL, NULL));
-	assert_int_equal(retention_apply(results, 7, NULL), 0);
-	assert_int_equal(retention_apply(results, 0, NULL), 0); /* for ever */
-	assert_int_equal(retention_apply(results, 5, NULL), 2);
-	for (unsigned i = 1; i <= 4; i++) {
-		assert_int_equal(has_log(results, "old-1", i), i == 1 || i == 4);
-		assert_true(has_log(results, "young-1", i));
-		g_autofree char *stays =
-			g_strdup_printf("%s/campaigns/old-1/trials/%06u/outcome.json", results, i);
-		assert_true(g_file_test(stays, G_FILE_TEST_EXISTS));
-	}
-	assert_int_equal(retention_apply(results, 5, NULL), 0); /* once */
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_dir, drop_dir)
@@ -470,8 +374,6 @@ int main(void)
 		TEST(strange_snapshots_are_refused),
 		TEST(a_snapshot_is_the_campaign),
 		TEST(the_configuration_is_checked),
-		cmocka_unit_test(verdicts_keep_their_evidence),
-		TEST(old_evidence_is_thinned),
 	};
 	return cmocka_run_group_tests_name("daemon queue", tests, NULL, NULL);
 }
