@@ -11,6 +11,7 @@ work=$(mktemp -d /tmp/kexsect-systemd-XXXXXX)
 root=$work/root
 container=
 init=
+explain() { inside journalctl -u kexsectd -n 30 --no-pager; } # a failure
 # What systemd-nspawn makes below our own cgroup, and cannot remove when it is killed.
 leave_no_cgroup() {
   local own
@@ -20,6 +21,7 @@ leave_no_cgroup() {
 }
 end() {
   status=$?
+  if [ -n "$init" ] && [ $status != 0 ]; then explain || true; fi
   [ -z "$container" ] || power_cut
   leave_no_cgroup
   umount -l "$root" "$work" 2>/dev/null || true
@@ -78,7 +80,7 @@ trials() { inside kexsect status "$1" --json | jq -r '.submission.progress.trial
 until_true() { # SECONDS COMMAND…
   local end=$((SECONDS + $1)); shift
   until "$@"; do
-    if [ $SECONDS -ge $end ]; then echo "in vain: $*"; inside journalctl -u kexsectd -n 30 --no-pager || true; return 1; fi
+    if [ $SECONDS -ge $end ]; then echo "in vain: $*"; return 1; fi
     sleep 0.2
   done
 }
