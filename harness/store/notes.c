@@ -180,11 +180,13 @@ StoreVerdict *store_verdict(Store *s, gint64 campaign, GError **error)
 GPtrArray *store_verdicts(Store *s, gint64 first, gint64 last, GError **error)
 {
 	/* details of a survey may be long, and a list is quick */
-	StoreQuery *q = store_query(s, error,
-				    "SELECT kind, effect, members, probability, why, reason, "
-				    "json_object('sentence', iif(length(details) > 65536, NULL, "
-				    "json_extract(details, '$.sentence'))), time_us, campaign "
-				    "FROM verdict WHERE campaign BETWEEN ? AND ? ORDER BY campaign",
-				    "ii", first, last);
+	StoreQuery *q =
+		store_query(s, error,
+			    "SELECT kind, effect, members, probability, why, reason, "
+			    "json_object('sentence', iif(length(details) <= 65536 AND "
+			    "json_type(details, '$.sentence') = 'text', "
+			    "json_extract(details, '$.sentence'), NULL)), time_us, campaign "
+			    "FROM verdict WHERE campaign BETWEEN ? AND ? ORDER BY campaign",
+			    "ii", first, last);
 	return store_rows(s, q, verdict_row, (GDestroyNotify)store_verdict_free, error);
 }
