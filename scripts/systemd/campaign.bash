@@ -17,8 +17,9 @@ machines() { inside pgrep -f 'qemu-system.*guest='; }
 boots() { grep -qs "Linux version" "$root/var/lib/kexsect/results/campaigns/$name"-1/trials/.*.part/console.raw; }
 nothing_runs() { ! runs 'qemu-system|kexsect|bwrap|make|ccache'; }
 boots_after() { has_trials 1 "$1" && boots; } # so many trials
-killed() { inside journalctl -u kexsectd -o cat --no-pager | grep -c "Killing process" || true; } # by systemd
-stop() { # all end by themselves
+# By systemd. Of a compiler's sandbox the inner processes may still be dying when the daemon has ended.
+killed() { inside journalctl -u kexsectd -o cat --no-pager | grep -cE 'Killing process [0-9]+ \((kexsect|exe|qemu)' || true; }
+stop() { # daemon, engine, job and QEMU end by themselves
   local begin=$EPOCHREALTIME before
   before=$(killed)
   inside systemctl stop kexsectd
@@ -106,7 +107,8 @@ step "nothing is left"
 stop
 complaints
 left=$(cd "$root/var" && find lib/kexsect cache/kexsect \( -name '.*.part' -o -path '*/vm/[0-9]*' -o -name 'kexsect-*-??????' \) -prune)
-left+=$(inside find /tmp /var/tmp /run -maxdepth 2 -name '*kexsect*')
+left+=$(inside find /tmp /run -maxdepth 2 -name '*kexsect*')
+left+=$(cd "$work/root.upper/var/tmp" && find . ! -type c -name '*kexsect*') # whiteouts are devices
 left+=$(inside findmnt -rno TARGET | grep kexsect | grep -vx /var/cache/kexsect || true)
 [ -z "$left" ] || { echo "left: $left"; exit 1; }
 python3 -B - "$root/var" <<'PY'
