@@ -2,6 +2,8 @@
 #include "target/guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -29,8 +31,20 @@ static void forward(int number)
 		alarm(STOP_GRACE_S);
 }
 
+/* Held back between fork() and forward_signals(): the default would end this process, and leave
+ * what the child has started meanwhile. The child takes `ret_before`. */
+static void hold_signals(sigset_t *ret_before)
+{
+	sigset_t held;
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
 /* Requests to stop are for the body; this process only waits for it. */
-static void forward_signals(pid_t pid)
+static void forward_signals(pid_t pid, const sigset_t *before)
 {
 	struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART};
 	forward_to = pid;
@@ -38,6 +52,7 @@ static void forward_signals(pid_t pid)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
+	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 static int exit_status(int wait_status)
@@ -116,14 +131,17 @@ static int keep(bool isolated, int (*body)(void *user), void *user)
 		return 255;
 	if (!isolated)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
-	pid_t pid = fork();
+	sigset_t before;
+	hold_signals(&before);
+	pid_t self = getpid(), pid = fork();
 	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() == 1 && !isolated)
-			_exit(255); /* the parent is dead already */
+		if (getppid() != self)
+			_exit(255); /* it is dead already */
 		exit(body(user));
 	}
-	forward_signals(pid);
+	forward_signals(pid, &before);
 	int status = pid < 0 ? 255 : wait_for(pid);
 	if (!isolated)
 		kill_orphans();
@@ -140,23 +158,34 @@ static pid_t fork_isolated(void)
 int guard_run(int (*body)(void *user), void *user)
 {
 	bool isolated = can_isolate();
-	pid_t self = getpid();
+	int alive[2]; /* ends with this process: in a PID namespace getppid() does not tell */
+	sigset_t before;
+	if (pipe2(alive, O_CLOEXEC) != 0)
+		return 255;
 	fflush(NULL);
 	if (!isolated)
 		prctl(PR_SET_CHILD_SUBREAPER, 1); /* when the process between is killed */
+	hold_signals(&before);
 	pid_t pid = isolated ? fork_isolated() : fork();
 	if (pid == 0) {
 		/* SIGKILL reaches the first process of a PID namespace from outside only; without
 		 * the namespace it must be left the time to kill the others */
 		prctl(PR_SET_PDEATHSIG, isolated ? SIGKILL : SIGTERM);
-		if (!isolated && getppid() != self)
-			_exit(255);
+		close(alive[1]);
+		struct pollfd caller = {.fd = alive[0]};
+		if (poll(&caller, 1, 0) != 0)
+			_exit(255); /* it is dead already */
+		close(alive[0]);
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		_exit(keep(isolated, body, user));
 	}
-	if (pid < 0)
-		return 255;
-	forward_signals(pid);
-	int status = wait_for(pid);
+	close(alive[0]);
+	if (pid > 0)
+		forward_signals(pid, &before);
+	else
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	int status = pid > 0 ? wait_for(pid) : 255;
+	close(alive[1]);
 	if (!isolated)
 		kill_orphans();
 	return status;
