@@ -15,19 +15,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/json.h"
-
-static int make_dir(void **state)
-{
-	*state = g_dir_make_tmp("kexsect-test-XXXXXX", NULL);
-	return *state ? 0 : -1;
-}
-
-static int drop_dir(void **state)
-{
-	assert_true(kx_remove_tree(*state, NULL));
-	g_free(*state);
-	return 0;
-}
+#include "temp_dir.h"
 
 static void writes_and_reads_back(void **state)
 {

@@ -16,19 +16,7 @@
 #include "daemon/config.h"
 #include "daemon/queue.h"
 #include "daemon/snapshot.h"
-
-static int make_dir(void **state)
-{
-	*state = g_dir_make_tmp("kexsect-test-XXXXXX", NULL);
-	return *state ? 0 : -1;
-}
-
-static int drop_dir(void **state)
-{
-	assert_true(kx_remove_tree(*state, NULL));
-	g_free(*state);
-	return 0;
-}
+#include "../base/temp_dir.h"
 
 static Submission *sample(const char *name, const char *folder)
 {

@@ -10,19 +10,7 @@
 #include "base/proc.h"
 #include "daemon/retention.h"
 #include "store/store.h"
-
-static int make_dir(void **state)
-{
-	*state = g_dir_make_tmp("kexsect-test-XXXXXX", NULL);
-	return *state ? 0 : -1;
-}
-
-static int drop_dir(void **state)
-{
-	assert_true(kx_remove_tree(*state, NULL));
-	g_free(*state);
-	return 0;
-}
+#include "../base/temp_dir.h"
 
 static void verdicts_keep_their_evidence(void **state)
 {

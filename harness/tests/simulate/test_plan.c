@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "simulate/measured.h"
 #include "simulate/plan.h"
+#include "../base/temp_dir.h"
 
 static const SearchProblem twelve = {
 	.n = 12,
@@ -132,19 +133,6 @@ static void nonsense_is_an_error(void **state)
 }
 
 /* ---- costs of earlier runs ---- */
-
-static int make_dir(void **state)
-{
-	*state = g_dir_make_tmp("kexsect-test-XXXXXX", NULL);
-	return *state ? 0 : -1;
-}
-
-static int drop_dir(void **state)
-{
-	assert_true(kx_remove_tree(*state, NULL));
-	g_free(*state);
-	return 0;
-}
 
 static void add_build(Store *s, gint64 run, gint64 sitting, double compile, bool clean,
 		      bool launcher, bool cached, const char *status)
