@@ -45,12 +45,42 @@ char *recipe_given_unused(void)
 	return unused && unused->len ? g_strdup(unused->pdata[0]) : NULL;
 }
 
+static const char *value_of(const char *entry)
+{
+	const char *eq = strchr(entry, '=');
+	return eq ? eq + 1 : entry;
+}
+
+/* The entry, with an absolute path: a source is one, of a toolchain what has a '/'. */
+static char *absolute(const char *variable, const char *entry)
+{
+	const char *value = value_of(entry);
+	bool path = g_str_equal(variable, RECIPE_SOURCES) || strchr(value, '/');
+	g_autofree char *full = path ? g_canonicalize_filename(value, NULL) : g_strdup(value);
+	return g_strdup_printf("%.*s%s", (int)(value - entry), entry, full);
+}
+
+char *recipe_given_all(const char *variable)
+{
+	const char *all = g_getenv(variable);
+	g_auto(GStrv) entries = g_strsplit(all ? all : "", ",", -1);
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (char **e = entries; *e; e++) {
+		const char *value = value_of(g_strstrip(*e));
+		if (!*value || (value == *e && g_str_equal(variable, RECIPE_SOURCES)))
+			continue;
+		g_autofree char *full = absolute(variable, *e);
+		g_string_append_printf(out, "%s%s", out->len ? "," : "", full);
+	}
+	return out->len ? g_strdup(out->str) : NULL;
+}
+
 bool recipe_give(const char *variable, const char *entry, GError **error)
 {
 	bool source = g_str_equal(variable, RECIPE_SOURCES);
 	const char *option = source ? "--source" : "--toolchain";
-	const char *eq = strchr(entry, '='), *value = eq ? eq + 1 : entry;
-	if ((source && (!eq || eq == entry)) || !*value || strchr(entry, ',')) {
+	const char *value = value_of(entry);
+	if ((source && value - entry < 2) || !*value || strchr(entry, ',')) {
 		g_set_error(error, KX_ERROR, KX_ERROR_INPUT,
 			    source ? "%s %s: expected NAME=PATH, NAME being that of a recipe in "
 				     "kernels/, and no ',' in it"
@@ -58,9 +88,7 @@ bool recipe_give(const char *variable, const char *entry, GError **error)
 			    option, entry);
 		return false;
 	}
-	bool path = source || strchr(value, '/');
-	g_autofree char *full = path ? g_canonicalize_filename(value, NULL) : g_strdup(value);
-	g_autofree char *own = g_strdup_printf("%.*s%s", (int)(value - entry), entry, full);
+	g_autofree char *own = absolute(variable, entry);
 	const char *before = g_getenv(variable);
 	g_autofree char *all =
 		before && *before ? g_strdup_printf("%s,%s", own, before) : g_strdup(own);

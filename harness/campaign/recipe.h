@@ -102,3 +102,6 @@ bool recipe_give(const char *variable, const char *entry, GError **error);
 char *recipe_given_unused(void);
 /* What the environment gives for this recipe; NULL: nothing. The caller frees it. */
 char *recipe_given(const char *variable, const char *name);
+/* All that it gives, with absolute paths, for another process; NULL: nothing. The caller frees it.
+ */
+char *recipe_given_all(const char *variable);

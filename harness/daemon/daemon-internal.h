@@ -41,6 +41,8 @@ struct Daemon {
 
 /* Plans as soon as the loop is idle. */
 void daemon_replan(Daemon *d);
+/* The absolute path of its socket. New string. */
+char *daemon_socket(const Daemon *d);
 /* How many campaigns have an engine. */
 guint daemon_count_running(const Daemon *d);
 /* The submission that is not over; NULL: none of that id. */

@@ -354,10 +354,15 @@ static bool take_lock(Daemon *d, GError **error)
 	}
 }
 
+char *daemon_socket(const Daemon *d)
+{
+	return d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
+			   : g_build_filename(d->o.state, "socket", NULL);
+}
+
 static bool prepare(Daemon *d, GError **error)
 {
-	g_autofree char *socket = d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
-					      : g_build_filename(d->o.state, "socket", NULL);
+	g_autofree char *socket = daemon_socket(d);
 	if (!kx_mkdir(d->o.state, error) || !take_lock(d, error))
 		return false;
 	d->config = daemon_config_load(d->o.config, d->o.state, error);

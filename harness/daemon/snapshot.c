@@ -52,25 +52,6 @@ static const char *value_of(const char *entry)
 	return eq ? eq + 1 : entry;
 }
 
-/* With absolute paths; NULL: nothing. */
-static char *pack_given(const char *variable, bool source)
-{
-	const char *all = g_getenv(variable);
-	g_auto(GStrv) entries = g_strsplit(all ? all : "", ",", -1);
-	g_autoptr(GString) out = g_string_new(NULL);
-	for (char **e = entries; *e; e++) {
-		const char *value = value_of(g_strstrip(*e));
-		if (!*value || (source && value == *e))
-			continue;
-		g_autofree char *full = source || strchr(value, '/')
-						? g_canonicalize_filename(value, NULL)
-						: g_strdup(value);
-		g_string_append_printf(out, "%s%.*s%s", out->len ? "," : "", (int)(value - *e), *e,
-				       full);
-	}
-	return out->len ? g_strdup(out->str) : NULL;
-}
-
 json_t *snapshot_pack(const char *name_or_path, GError **error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -90,7 +71,7 @@ json_t *snapshot_pack(const char *name_or_path, GError **error)
 	g_autoptr(json_t) packed = json_pack("{s:s, s:s, s:s, s:O}", "campaign", c->path, "digest",
 					     c->digest, "data", kx_data_dir(), "files", files);
 	for (guint i = 0; packed && i < G_N_ELEMENTS(given); i++) {
-		g_autofree char *all = pack_given(given[i].variable, given[i].source);
+		g_autofree char *all = recipe_given_all(given[i].variable);
 		if (all)
 			json_object_set_new(packed, given[i].key, kx_json_text(all));
 	}

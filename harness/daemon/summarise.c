@@ -101,8 +101,7 @@ KxChild *summary_spawn(const Daemon *d, const char *since, const char *format, c
 {
 	g_autofree char *program = notify_program();
 	g_autofree char *from = g_strconcat("--since=", since, NULL);
-	g_autofree char *path = d->o.socket ? g_canonicalize_filename(d->o.socket, NULL)
-					    : g_build_filename(d->o.state, "socket", NULL);
+	g_autofree char *path = daemon_socket(d);
 	g_autofree char *socket = g_strconcat("KEXSECT_SOCKET=", path, NULL);
 	return kx_child_start(&(KxProc){.argv = (const char *const[]){program, "summary", from,
 								      "--format", format, NULL},
